@@ -1,0 +1,1 @@
+"""A closed ML loop on Dagster, DuckDB and LightGBM that is safe to leave switched on."""

@@ -1,0 +1,141 @@
+"""The evaluation: the newest version on the held-out last window, touched once per version."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from ml_assets.assets.report_context import report_context
+from ml_assets.assets.shell import asset_key, lake_key, lake_of
+from ml_assets.assets.slices import failure
+from ml_assets.assets.train import read_at
+from ml_assets.assets.training_set import reading
+from ml_assets.errors import MLAssetsError, TrackingError
+from ml_assets.warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml_assets.ml.results import Evaluation
+    from ml_assets.registry.record import TrainingRecord
+    from ml_assets.registry.versions import Version
+    from ml_assets.tables.pipeline import Pipeline
+
+NAME = "evaluation"
+REPORT = "report.html"
+
+
+def evaluation_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
+    """Return the asset that measures the newest version and writes its report."""
+
+    @dg.asset(
+        key=asset_key(pipeline, NAME),
+        deps=[asset_key(pipeline, "model")],
+        group_name=pipeline.name,
+        kinds={"mlflow", "html"},
+        owners=list(pipeline.declaration.owners),
+        description="Metrics with intervals beside the baselines, on data later than all training.",
+        required_resource_keys={lake_key(pipeline)},
+    )
+    def evaluation(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        settings = Settings.from_environment()
+        try:
+            version = newest_version(settings, pipeline)
+            found, record = _evaluate(context, pipeline, settings, version)
+            report = _report(context, pipeline, settings, version, found, record)
+        except MLAssetsError as error:
+            raise failure(error) from error
+        context.log.info(f"report: {report}")
+        return dg.MaterializeResult(metadata=_metadata(found, version, report))
+
+    return evaluation
+
+
+def newest_version(settings: Settings, pipeline: "Pipeline") -> "Version":
+    """Return the newest registered version; raises TrackingError where there is none."""
+    from ml_assets.registry.versions import versions
+
+    found = versions(settings.tracking_uri, pipeline.name)
+    if not found:
+        raise TrackingError(
+            f"No version of {pipeline.name} is registered.", f"Materialize {pipeline.name}/model."
+        )
+    return found[-1]
+
+
+def _evaluate(
+    context: dg.AssetExecutionContext, pipeline: "Pipeline", settings: Settings, version: "Version"
+) -> tuple["Evaluation", "TrainingRecord"]:
+    from ml_assets.ml.evaluate import evaluate
+    from ml_assets.ml.split import rows
+    from ml_assets.registry.package import load_baselines, load_native
+    from ml_assets.registry.record import read_record
+    from ml_assets.registry.tracking import log_metrics
+
+    record = read_record(settings.tracking_uri, version.run_id)
+    table, _ = read_at(pipeline, settings, record.snapshot_id, record.labels_known_by)
+    test = rows(table, record.windows["test"])
+    context.log.info(f"scores {test.num_rows:,} rows of {', '.join(record.windows['test'])}")
+    found = evaluate(
+        load_native(settings.tracking_uri, version.uri),
+        load_baselines(settings.tracking_uri, version.run_id),
+        test,
+        pipeline.declaration.model,
+        pipeline.declaration.evaluation,
+        pipeline.declaration.label.unit,
+    )
+    log_metrics(settings.tracking_uri, version.run_id, numbers(found))
+    return found, record
+
+
+def numbers(found: "Evaluation") -> dict[str, float]:
+    """Return every candidate's test metrics with their interval bounds, by a flat name."""
+    return {
+        f"{candidate.name}/{metric}{suffix}": value
+        for candidate in found.candidates
+        for metric, estimate in candidate.metrics.items()
+        for suffix, value in (
+            ("", estimate.value),
+            ("_low", estimate.low),
+            ("_high", estimate.high),
+        )
+    }
+
+
+def _report(
+    context: dg.AssetExecutionContext,
+    pipeline: "Pipeline",
+    settings: Settings,
+    version: "Version",
+    found: "Evaluation",
+    record: "TrainingRecord",
+) -> "Path":
+    from ml_assets.registry.tracking import log_text
+    from ml_assets.reports.report import render
+
+    source = reading(context, pipeline)
+    with lake_of(context, pipeline).get_connection() as con:
+        about = report_context(context.instance, con, pipeline, version, record, source)
+    html = render(found, about)
+    log_text(settings.tracking_uri, version.run_id, REPORT, html)
+    path = settings.data / "reports" / f"{pipeline.name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+def _metadata(
+    found: "Evaluation", version: "Version", report: "Path"
+) -> dict[str, dg.MetadataValue]:
+    from ml_assets.reports.preview import preview
+
+    metrics = {
+        name.replace("/", " "): dg.MetadataValue.float(value)
+        for name, value in numbers(found).items()
+    }
+    return {
+        "report": dg.MetadataValue.path(str(report)),
+        "summary": dg.MetadataValue.md(preview(found)),
+        "version": dg.MetadataValue.int(version.version),
+        "test_rows": dg.MetadataValue.int(found.rows),
+        **metrics,
+    }

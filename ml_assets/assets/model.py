@@ -1,0 +1,131 @@
+"""The model: tuned, trained, logged to MLflow and registered as the next version."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from ml_assets.assets.shell import asset_key, lake_key
+from ml_assets.assets.slices import failure, run_id
+from ml_assets.assets.train import train, training_code
+from ml_assets.assets.training_set import NAME as TRAINING_SET
+from ml_assets.assets.training_set import Reading, reading
+from ml_assets.errors import MLAssetsError
+from ml_assets.tables.training import feature_names
+from ml_assets.warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from ml_assets.assets.train import Trained
+    from ml_assets.ml.tune import Tuned
+    from ml_assets.registry.tracking import RunHandle
+    from ml_assets.registry.versions import Version
+    from ml_assets.tables.pipeline import Pipeline
+
+NAME = "model"
+
+
+def model_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
+    """Return the asset that trains and registers one version."""
+
+    @dg.asset(
+        key=asset_key(pipeline, NAME),
+        deps=[asset_key(pipeline, TRAINING_SET)],
+        group_name=pipeline.name,
+        kinds={"lightgbm", "mlflow"},
+        owners=list(pipeline.declaration.owners),
+        description=f"Answers: {pipeline.declaration.label.description}",
+        code_version=training_code(pipeline),
+        required_resource_keys={lake_key(pipeline)},
+    )
+    def model(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        try:
+            version, handle, trained = _train(context, pipeline)
+        except MLAssetsError as error:
+            raise failure(error) from error
+        context.log.info(
+            f"{version.name} version {version.version}: {trained.record.rounds} trees on "
+            f"{trained.record.training_rows:,} rows, hash {trained.record.model_hash[:12]}"
+        )
+        return dg.MaterializeResult(metadata=_metadata(version, handle, trained))
+
+    return model
+
+
+def _train(
+    context: dg.AssetExecutionContext, pipeline: "Pipeline"
+) -> tuple["Version", "RunHandle", "Trained"]:
+    from ml_assets.registry import tracking, versions
+    from ml_assets.registry.package import log_baselines, log_model
+    from ml_assets.registry.record import log_record
+
+    settings = Settings.from_environment()
+    source = reading(context, pipeline)
+    with tracking.open_run(
+        settings.tracking_uri,
+        pipeline.name,
+        artifact_root=settings.artifact_root,
+        dagster_run_id=run_id(context),
+        tags={"pipeline": pipeline.name},
+    ) as handle:
+        trained = _fit(context, pipeline, settings, source)
+        fitted, record = trained.fitted, trained.record
+        data = tracking.TrainingInput(
+            f"{pipeline.name}.training_set",
+            record.snapshot_id,
+            record.training_set_hash,
+            record.training_rows,
+        )
+        tracking.log_input(handle, data)
+        tracking.log(
+            handle,
+            params={**record.parameters, "rounds": record.rounds, "seed": record.seed},
+            metrics={"tuning_loss": fitted.tuned.value, "training_rows": record.training_rows},
+            tags=record.tags(),
+        )
+        log_record(handle, record)
+        log_baselines(handle, fitted.baselines)
+        uri = log_model(handle, fitted.model, threads=record.threads)
+    # Registered only when the run is closed: a version is always of a finished run.
+    version = versions.register(
+        settings.tracking_uri, pipeline.name, handle.run_id, uri, {"dagster.run_id": run_id(context)}
+    )
+    return version, handle, trained
+
+
+def _fit(
+    context: dg.AssetExecutionContext, pipeline: "Pipeline", settings: Settings, source: Reading
+) -> "Trained":
+    trials = max(pipeline.declaration.model.tuning.trials, 1)
+    context.log.info(
+        f"reads {len(feature_names(pipeline))} features at snapshot {source.snapshot}, "
+        f"then tunes in {trials} trials"
+    )
+
+    def progress(number: int, budget: int, value: float) -> None:
+        context.log.info(f"trial {number} of {budget}: loss {value:.5f}")
+
+    return train(pipeline, settings, source.snapshot, source.as_of, progress)
+
+
+def _metadata(
+    version: "Version", handle: "RunHandle", trained: "Trained"
+) -> dict[str, dg.MetadataValue]:
+    record, tuned = trained.record, trained.fitted.tuned
+    return {
+        "version": dg.MetadataValue.int(version.version),
+        "mlflow_run_id": dg.MetadataValue.text(handle.run_id),
+        "mlflow_page": dg.MetadataValue.text(handle.ui_path),
+        "model_hash": dg.MetadataValue.text(record.model_hash),
+        "snapshot": dg.MetadataValue.int(record.snapshot_id),
+        "training_rows": dg.MetadataValue.int(record.training_rows),
+        "trees": dg.MetadataValue.int(record.rounds),
+        "tuning_loss": dg.MetadataValue.float(tuned.value),
+        "trials": dg.MetadataValue.md(_trials(tuned)),
+    }
+
+
+def _trials(tuned: "Tuned") -> str:
+    rows = "\n".join(
+        f"| {trial.number + 1} | {trial.value:.5f} | {trial.rounds} | {trial.seconds:.1f} |"
+        for trial in tuned.trials
+    )
+    return f"| trial | loss | trees | seconds |\n|---:|---:|---:|---:|\n{rows}"

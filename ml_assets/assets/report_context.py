@@ -1,0 +1,152 @@
+"""What the report says besides the evaluation, gathered from the lake, MLflow and Dagster."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from ml_assets.assets.shell import asset_key
+from ml_assets.reports.context import (
+    ModelFacts,
+    Provenance,
+    ReportContext,
+    TableAccounting,
+    TableFacts,
+    TimeTravel,
+    Window,
+)
+from ml_assets.sql.tables import CleanedTable, FeatureTable
+from ml_assets.tables.summary import all_totals
+from ml_assets.tables.training import spine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.assets.training_set import Reading
+    from ml_assets.registry.record import TrainingRecord
+    from ml_assets.registry.versions import Version
+    from ml_assets.tables.pipeline import Node, Pipeline
+    from ml_assets.tables.summary import Totals
+
+
+def report_context(
+    instance: dg.DagsterInstance,
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    version: Version,
+    record: TrainingRecord,
+    source: Reading,
+) -> ReportContext:
+    """Return the context of a report on `version`."""
+    totals = all_totals(con, pipeline)
+    declared = pipeline.declaration
+    return ReportContext(
+        pipeline=pipeline.name,
+        description=declared.description,
+        question=declared.label.description,
+        prediction_time=_prediction_time(pipeline),
+        time_zone=declared.time_zone,
+        model=_model(pipeline, version, record, source),
+        provenance=Provenance(
+            snapshot_id=record.snapshot_id,
+            mlflow_run_id=version.run_id,
+            dagster_run_id=version.tags.get("dagster.run_id", ""),
+            code_version=record.code_versions["training"],
+            built_at=datetime.now(UTC),
+            libraries=record.environment.libraries,
+        ),
+        accounting=tuple(_accounting(pipeline, totals)),
+        tables=tuple(_facts(pipeline, totals)),
+        time_travel=tuple(_travels(instance, pipeline)),
+    )
+
+
+def _prediction_time(pipeline: Pipeline) -> str:
+    _, table = spine(pipeline)
+    column = table.columns[table.prediction_time or ""]
+    return column.description or str(table.prediction_time)
+
+
+def _model(
+    pipeline: Pipeline, version: Version, record: TrainingRecord, source: Reading
+) -> ModelFacts:
+    aliases = [name for name in ("champion", "challenger") if name in version.aliases]
+    return ModelFacts(
+        name=version.name,
+        version=str(version.version),
+        alias=aliases[0] if aliases else None,
+        windows=tuple(_windows(pipeline, record)),
+        training_rows=record.training_rows,
+        left_out={
+            "no label": source.without_label,
+            "label not known yet": source.immature,
+            "label not known when the test window began": record.purged,
+        },
+        parameters=record.parameters,
+        rounds=record.rounds,
+        model_hash=record.model_hash,
+    )
+
+
+def _windows(pipeline: Pipeline, record: TrainingRecord) -> Iterable[Window]:
+    tune = record.windows["tune"]
+    train = [key for key in record.windows["train"] if key not in tune]
+    for role, keys in (("train", train), ("tune", tune), ("test", record.windows["test"])):
+        first, last = pipeline.partitions.window(keys[0]), pipeline.partitions.window(keys[-1])
+        yield Window(
+            role=role,  # type: ignore[arg-type]
+            partitions=tuple(keys),
+            start=pipeline.partitions.local_day(first.start),
+            end=pipeline.partitions.local_day(last.end),
+        )
+
+
+def _accounting(pipeline: Pipeline, totals: dict[str, Totals]) -> Iterable[TableAccounting]:
+    for node in pipeline.ordered:
+        if node.dotted in totals and node.layer in {"raw", "cleaned"}:
+            found = totals[node.dotted]
+            table = node.declared
+            yield TableAccounting(
+                table=node.dotted,
+                driving=table.rows if isinstance(table, CleanedTable) else "source",
+                rows_in=found.rows_in,
+                kept=found.kept,
+                rejected=found.rejected,
+                duplicates=found.duplicates,
+                excluded=found.excluded,
+            )
+
+
+def _facts(pipeline: Pipeline, totals: dict[str, Totals]) -> Iterable[TableFacts]:
+    for node in pipeline.ordered:
+        if node.dotted in totals and node.layer != "raw":
+            yield TableFacts(
+                table=node.dotted, rows=totals[node.dotted].kept, known_at=_known_at(node)
+            )
+
+
+def _known_at(node: Node) -> str | None:
+    if isinstance(node.declared, CleanedTable):
+        return node.declared.known_at
+    return node.declared.prediction_time if isinstance(node.declared, FeatureTable) else None
+
+
+def _travels(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterable[TimeTravel]:
+    for node in pipeline.features:
+        key = dg.AssetCheckKey(asset_key(pipeline, *node.name), "time_travel")
+        records = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])
+        event = records[key].event if key in records else None
+        evaluation = event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
+        if evaluation is not None:
+            value = {name: item.value for name, item in evaluation.metadata.items()}
+            yield TimeTravel(
+                table=node.dotted,
+                passed=evaluation.passed,
+                cutoffs=int(value.get("cutoffs", 0)),
+                rows=int(value.get("rows_compared", 0)),
+                leaking=tuple(value.get("leaking", ())),
+            )

@@ -1,0 +1,147 @@
+"""What every table asset has in common: key, group, schema, lineage, checks, metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable
+
+if TYPE_CHECKING:
+    from ml_assets.sql.tables import Column
+    from ml_assets.tables.pipeline import Node, Pipeline
+    from ml_assets.warehouse.resource import LakeResource
+
+KINDS = {"raw": {"duckdb", "parquet"}, "cleaned": {"duckdb", "sql"}, "features": {"duckdb", "sql"}}
+
+CHECKS = {
+    "schema": "Every declared column is there, with the declared type.",
+    "rejected_rows": "No more rows were rejected than the contract allows.",
+    "volume": "The number of rows is like that of the table's other slices.",
+    "accounting": "Each key of the driving table is kept, rejected, a duplicate or excluded.",
+    "known_at": "No row claims to be known before its event.",
+    "time_travel": "Hiding what was not yet known changes no feature.",
+}
+
+
+def asset_key(pipeline: Pipeline, *parts: str) -> dg.AssetKey:
+    """Return the key of one of the pipeline's assets, which is also its table's name."""
+    return dg.AssetKey([pipeline.name, *parts])
+
+
+def checks_of(node: Node) -> list[str]:
+    """Return the names of the checks that `node`'s builds answer."""
+    names = ["schema", "rejected_rows", "volume"]
+    if isinstance(node.declared, CleanedTable):
+        names.append("accounting")
+        if node.declared.known_at and node.declared.event_time:
+            names.append("known_at")
+    if isinstance(node.declared, FeatureTable):
+        names.append("accounting")
+        if node.declared.prediction_time:
+            names.append("time_travel")
+    return names
+
+
+def lake_key(pipeline: Pipeline) -> str:
+    """Return the name of the resource that holds the pipeline's lake."""
+    return f"{pipeline.name}_lake"
+
+
+def lake_of(context: dg.AssetExecutionContext, pipeline: Pipeline) -> LakeResource:
+    """Return the pipeline's lake in a running asset."""
+    lake: LakeResource = getattr(context.resources, lake_key(pipeline))
+    return lake
+
+
+def table_arguments(pipeline: Pipeline, node: Node, lineage: dg.TableColumnLineage | None) -> dict[str, Any]:
+    """Return the keyword arguments of the `@dg.asset` that builds `node`."""
+    key = asset_key(pipeline, *node.name)
+    return {
+        "key": key,
+        "deps": [asset_key(pipeline, *name) for name in node.upstream],
+        "group_name": pipeline.name,
+        "kinds": KINDS[node.layer],
+        "owners": list(pipeline.declaration.owners),
+        "description": _description(node),
+        "code_version": node.code_version,
+        "metadata": _metadata(pipeline, node, lineage),
+        "partitions_def": partitions_def(pipeline) if node.partitioned else None,
+        "backfill_policy": dg.BackfillPolicy.single_run() if node.partitioned else None,
+        "required_resource_keys": {lake_key(pipeline)},
+        "check_specs": [
+            dg.AssetCheckSpec(name, asset=key, blocking=True, description=CHECKS[name])
+            for name in checks_of(node)
+        ],
+    }
+
+
+def partitions_def(pipeline: Pipeline) -> dg.TimeWindowPartitionsDefinition:
+    """Return Dagster's form of the pipeline's time windows."""
+    spec = pipeline.declaration.partitions
+    partitions = pipeline.partitions
+    return dg.TimeWindowPartitionsDefinition(
+        start=spec.start,
+        end=partitions.after(spec.end) if spec.end else None,
+        cron_schedule={"day": "0 0 * * *", "week": "0 0 * * 1", "month": "0 0 1 * *"}[spec.every],
+        fmt=partitions.format,
+        timezone=pipeline.declaration.time_zone,
+    )
+
+
+def column_schema(node: Node) -> dg.TableSchema:
+    """Return the declared columns as the UI shows them."""
+    return dg.TableSchema([_column(name, column) for name, column in node.declared.columns.items()])
+
+
+def _column(name: str, column: Column) -> dg.TableColumn:
+    unit = f" [{column.unit}]" if column.unit else ""
+    return dg.TableColumn(
+        name,
+        column.type,
+        description=f"{column.description}{unit}".strip() or None,
+        constraints=dg.TableColumnConstraints(nullable=column.nullable, other=_rules(column)),
+    )
+
+
+def _rules(column: Column) -> list[str]:
+    rules = []
+    if column.min is not None:
+        rules.append(f">= {column.min:g}")
+    if column.max is not None:
+        rules.append(f"<= {column.max:g}")
+    if column.allowed is not None:
+        rules.append(f"one of {', '.join(column.allowed)}")
+    if column.references is not None:
+        rules.append(f"in {column.references}")
+    return rules
+
+
+def _description(node: Node) -> str:
+    parts = [node.declared.description]
+    if node.select is not None:
+        parts.append(f"```sql\n{node.select.text.strip()}\n```")
+    return "\n\n".join(parts)
+
+
+def _metadata(pipeline: Pipeline, node: Node, lineage: dg.TableColumnLineage | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "dagster/table_name": ".".join([pipeline.name, *node.name]),
+        "dagster/column_schema": column_schema(node),
+        "time": _time(node),
+    }
+    if lineage is not None:
+        metadata["dagster/column_lineage"] = lineage
+    return metadata
+
+
+def _time(node: Node) -> str:
+    table = node.declared
+    if isinstance(table, RawTable):
+        return f"partitioned by {table.time}" if table.time else "static: loaded whole"
+    if isinstance(table, CleanedTable):
+        return f"known at {table.known_at}" if table.known_at else "static: no moment of knowledge"
+    if table.prediction_time is None:
+        return "static: the same at every prediction time"
+    return f"as of {table.prediction_time}, looking back {table.lookback}"

@@ -1,0 +1,98 @@
+"""The training set: which rows can train, and the one snapshot all of them are read at."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from ml_assets import clock
+from ml_assets.assets.shell import asset_key, lake_key, lake_of
+from ml_assets.assets.slices import failure
+from ml_assets.errors import MLAssetsError
+from ml_assets.tables.freshness import require_one_version
+from ml_assets.tables.training import TrainingSet, spine, summarise
+from ml_assets.warehouse.snapshots import current_snapshot
+
+if TYPE_CHECKING:
+    from ml_assets.tables.pipeline import Pipeline
+
+NAME = "training_set"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a materialized training set says about how to read it."""
+
+    snapshot: int
+    as_of: datetime
+    """Labels known by then are in it."""
+    without_label: int
+    immature: int
+
+
+def training_set_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
+    """Return the asset that decides what the model is trained on."""
+    sources = [node.name for node in pipeline.features]
+    sources.append(pipeline.node(pipeline.declaration.label.table).name)
+
+    @dg.asset(
+        key=asset_key(pipeline, NAME),
+        deps=[asset_key(pipeline, *name) for name in sources],
+        group_name=pipeline.name,
+        kinds={"duckdb"},
+        owners=list(pipeline.declaration.owners),
+        description=(
+            f"Features of {spine(pipeline)[0].dotted} and its fellows, joined with mature labels "
+            f"of {pipeline.declaration.label.table}, read at one snapshot of the lake."
+        ),
+        required_resource_keys={lake_key(pipeline)},
+    )
+    def training_set(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        as_of = clock.now()
+        try:
+            with lake_of(context, pipeline).get_connection() as con:
+                con.begin()
+                snapshot = current_snapshot(con, pipeline.name)
+                require_one_version(con, pipeline)
+                found = summarise(con, pipeline, as_of)
+                con.rollback()
+        except MLAssetsError as error:
+            raise failure(error) from error
+        context.log.info(
+            f"{found.rows:,} of {found.entities:,} rows have a label known by now; "
+            f"read at snapshot {snapshot}"
+        )
+        return dg.MaterializeResult(metadata=_metadata(found, snapshot, as_of))
+
+    return training_set
+
+
+def reading(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> Reading:
+    """Return how the newest training set is to be read; raises MLAssetsError if there is none."""
+    event = context.instance.get_latest_materialization_event(asset_key(pipeline, NAME))
+    found = event.asset_materialization if event is not None else None
+    if found is None:
+        raise MLAssetsError(
+            f"{pipeline.name} has no training set yet.", f"Materialize {pipeline.name}/{NAME}."
+        )
+    value = {name: item.value for name, item in found.metadata.items()}
+    return Reading(
+        int(value["snapshot"]),
+        datetime.fromtimestamp(value["as_of"], UTC),
+        int(value["rows_without_label"]),
+        int(value["rows_immature"]),
+    )
+
+
+def _metadata(found: TrainingSet, snapshot: int, as_of: datetime) -> dict[str, dg.MetadataValue]:
+    table = "\n".join(f"| {key} | {rows:,} |" for key, rows in found.by_partition.items())
+    return {
+        "dagster/row_count": dg.MetadataValue.int(found.rows),
+        "rows_entities": dg.MetadataValue.int(found.entities),
+        "rows_without_label": dg.MetadataValue.int(found.without_label),
+        "rows_immature": dg.MetadataValue.int(found.immature),
+        "snapshot": dg.MetadataValue.int(snapshot),
+        "as_of": dg.MetadataValue.timestamp(as_of),
+        "rows by partition": dg.MetadataValue.md(f"| partition | rows |\n|---|---:|\n{table}"),
+    }

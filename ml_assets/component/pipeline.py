@@ -1,0 +1,66 @@
+"""MLPipeline: the Dagster component behind one folder under pipelines/."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Self
+
+import dagster as dg
+
+from ml_assets.assets import pipeline_assets
+from ml_assets.assets.shell import lake_key
+from ml_assets.automation import pipeline_automation
+from ml_assets.component.read import read_declaration
+from ml_assets.tables.declaration import Declaration
+from ml_assets.tables.pipeline import Pipeline, load
+from ml_assets.warehouse.resource import LakeResource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import BaseModel
+
+DEFS_FILE = "defs.yaml"
+
+
+def load_folder(folder: Path) -> Pipeline:
+    """Return the pipeline declared in `folder`; raises DeclarationError where it is wrong."""
+    return load(folder.name, folder, read_declaration(folder / DEFS_FILE))
+
+
+class MLPipeline(dg.Component):
+    """One ML problem, from raw tables to a registered, reported model."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """Return the schema of the `attributes` in a defs.yaml."""
+        return Declaration
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
+        """Read the folder's declaration and the SELECTs beside it."""
+        if not isinstance(attributes, Declaration):
+            raise TypeError(f"expected a Declaration, not {type(attributes).__name__}")
+        return cls(load(context.path.name, context.path, attributes))
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return the pipeline's assets, checks, jobs and schedule, and its plain Python assets."""
+        own = dg.Definitions(
+            assets=pipeline_assets(self.pipeline),
+            **pipeline_automation(self.pipeline),
+            resources={lake_key(self.pipeline): LakeResource(pipeline=self.pipeline.name)},
+        )
+        return dg.Definitions.merge(own, *_python_definitions(context))
+
+
+def _python_definitions(context: dg.ComponentLoadContext) -> list[dg.Definitions]:
+    return [
+        dg.load_definitions_from_module(
+            importlib.import_module(context.defs_relative_module_name(path.with_suffix("")))
+        )
+        for path in sorted(context.path.glob("*.py"))
+        if path.stem != "__init__"
+    ]

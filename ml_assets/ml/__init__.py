@@ -1,0 +1,1 @@
+"""Pure machine learning: split, encode, tune, train, measure. No Dagster, no MLflow."""

@@ -1,0 +1,135 @@
+"""LightGBM straight from Arrow, bit for bit the same for the same rows, parameters and seed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ml_assets.errors import DataError
+from ml_assets.ml.training_table import Floats, labels, require_trainable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    import lightgbm as lgb
+    import pyarrow as pa
+
+    from ml_assets.ml.codec import Codec
+    from ml_assets.ml.spec import ModelSpec, Parameter
+
+METRIC = {"binary": "binary_logloss", "regression": "l1"}
+OBJECTIVE = {"binary": "binary", "regression": "regression_l1"}
+_END_OF_TREES = "\nend of trees"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A booster as LightGBM's text, with the codec that feeds it."""
+
+    booster_text: str
+    codec: Codec
+    name: ClassVar[str] = "lightgbm"
+
+    @property
+    def description(self) -> str:
+        """What the model is, in words."""
+        return f"LightGBM with {self.rounds} trees on {len(self.codec.features)} features"
+
+    @property
+    def rounds(self) -> int:
+        """Number of trees."""
+        return int(self._booster.num_trees())
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 over trees and codec; parameters such as the thread count are not content."""
+        trees, end, _ = self.booster_text.partition(_END_OF_TREES)
+        if not end:
+            raise DataError("The booster's text has no trees.", "Log the model anew.")
+        return hashlib.sha256(f"{trees}\n{self.codec.to_json()}".encode()).hexdigest()
+
+    def predict(self, table: pa.Table, threads: int = 2) -> Floats:
+        """Return one float64 per row: the probability, or the value in the label's unit."""
+        return self._run(table, threads)
+
+    def contributions(self, table: pa.Table, threads: int = 2) -> Floats:
+        """Return TreeSHAP values of shape (rows, features + 1); the last column is the base."""
+        return self._run(table, threads, pred_contrib=True).reshape(table.num_rows, -1)
+
+    def _run(self, table: pa.Table, threads: int, **kind: bool) -> Floats:
+        encoded = self.codec.encode(table)
+        if not encoded.num_rows:
+            return np.empty(0)
+        return np.asarray(self._booster.predict(encoded, num_threads=threads, **kind), np.float64)
+
+    @cached_property
+    def _booster(self) -> lgb.Booster:
+        booster: lgb.Booster = lightgbm().Booster(model_str=self.booster_text)
+        return booster
+
+
+def train(
+    table: pa.Table,
+    codec: Codec,
+    parameters: Mapping[str, Parameter],
+    rounds: int,
+    spec: ModelSpec,
+) -> TrainedModel:
+    """Train `rounds` trees on the rows of `table` in their order."""
+    require_trainable(table, spec.problem, spec.minimum_rows, "training")
+    settings = {**parameters, **pinned(spec)}
+    booster = lightgbm().train(settings, dataset(table, codec, spec), num_boost_round=rounds)
+    return TrainedModel(booster.model_to_string(), codec)
+
+
+def pinned(spec: ModelSpec) -> dict[str, Parameter]:
+    """Return the parameters nothing may change: they fix the bins, the sums and the objective.
+
+    Column-wise histograms add in row order whatever the thread count, so it is not in the trees.
+    """
+    return {
+        "objective": OBJECTIVE[spec.problem],
+        "metric": METRIC[spec.problem],
+        "seed": spec.seed,
+        "num_threads": spec.threads,
+        "deterministic": True,
+        "force_col_wise": True,
+        "feature_pre_filter": False,
+        "max_bin": 255,
+        "bagging_freq": 1,
+        "verbosity": -1,
+    }
+
+
+def dataset(
+    table: pa.Table, codec: Codec, spec: ModelSpec, reference: lgb.Dataset | None = None
+) -> lgb.Dataset:
+    """Return the encoded rows with their labels, binned like `reference` where one is given."""
+    data: lgb.Dataset = lightgbm().Dataset(
+        codec.encode(table).rename_columns(_readable(codec)),
+        label=labels(table),
+        reference=reference,
+        categorical_feature=list(codec.categorical),
+        params=pinned(spec),
+    )
+    return data
+
+
+def _readable(codec: Codec) -> list[str]:
+    """Return names LightGBM accepts: it refuses blanks, commas and brackets in a name."""
+    return [f"{i}_" + re.sub(r"\W", "_", name) for i, name in enumerate(codec.names)]
+
+
+def lightgbm() -> ModuleType:
+    """Import LightGBM, its messages sent to the standard logger `lightgbm`."""
+    import lightgbm as lgb
+
+    lgb.register_logger(logging.getLogger("lightgbm"))
+    return lgb

@@ -1,0 +1,161 @@
+"""Everything measured on the test rows in one look: the model beside its baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ml_assets.errors import DeclarationError
+from ml_assets.ml import bootstrap, calibration, curves, metrics
+from ml_assets.ml.bootstrap import Resampling
+from ml_assets.ml.importance import importance
+from ml_assets.ml.results import Candidate, Curve, Estimate, Evaluation, SliceResult
+from ml_assets.ml.training_table import CLUSTER, PARTITION, Bools, Floats, clusters, labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ml_assets.ml.baselines import Predictor
+    from ml_assets.ml.boost import TrainedModel
+    from ml_assets.ml.spec import EvaluationSpec, ModelSpec
+
+FEWEST_CLUSTERS = 5
+"""Days a slice needs before an interval from resampling days says anything."""
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Labels and every candidate's scores on the same rows, the model's first."""
+
+    problem: str
+    label: Floats
+    scores: Mapping[str, Floats]
+    sampling: Resampling
+
+    def only(self, inside: Bools) -> _Rows:
+        _, dense = np.unique(self.sampling.clusters[inside], return_inverse=True)
+        sampling = Resampling(dense, self.sampling.resamples, self.sampling.seed)
+        scores = {name: score[inside] for name, score in self.scores.items()}
+        return _Rows(self.problem, self.label[inside], scores, sampling)
+
+    def estimate(self, name: str) -> dict[str, Estimate]:
+        return bootstrap.estimate(self.problem, self.label, self.scores[name], self.sampling)
+
+    def gain(self, name: str) -> Estimate:
+        """Mean loss of `name` minus the model's: above zero, the model wins."""
+        model, other = (
+            metrics.losses(self.problem, self.label, score)
+            for score in (next(iter(self.scores.values())), self.scores[name])
+        )
+        return bootstrap.mean(other - model, self.sampling)
+
+
+def evaluate(
+    model: TrainedModel,
+    baselines: Sequence[Predictor],
+    table: pa.Table,
+    spec: ModelSpec,
+    evaluation: EvaluationSpec,
+    unit: str = "",
+) -> Evaluation:
+    """Measure the model and its baselines on the test rows in `table`; `unit` is the label's."""
+    predictors: list[Predictor] = [model, *baselines]
+    scores = {p.name: p.predict(table) for p in predictors}
+    sampling = Resampling(clusters(table), evaluation.resamples, spec.seed)
+    every = _Rows(spec.problem, labels(table), scores, sampling)
+    candidates = _candidates(every, predictors)
+    binary, days = spec.problem == "binary", pc.min_max(table[CLUSTER]).as_py()
+    rivals = _Rows(spec.problem, every.label, _rivals(candidates, scores), sampling)
+    return Evaluation(
+        problem=spec.problem,
+        unit=unit,
+        primary=metrics.PRIMARY[spec.problem],
+        test_start=str(days["min"]),
+        test_end=str(days["max"]),
+        rows=table.num_rows,
+        clusters=sampling.count,
+        positives=int(every.label.sum()) if binary else None,
+        candidates=candidates,
+        by_partition=_slices(rivals, table, PARTITION, evaluation),
+        by_slice=[
+            s for name in evaluation.slices for s in _slices(rivals, table, name, evaluation)
+        ],
+        importance=importance(model, table, spec.threads),
+        calibration=calibration.bins(every.label, scores[model.name], sampling) if binary else [],
+        roc=_curves(rivals, curves.roc),
+        precision_recall=_curves(rivals, curves.precision_recall),
+    )
+
+
+def _candidates(every: _Rows, predictors: Sequence[Predictor]) -> list[Candidate]:
+    """Return the model, then the baselines by the primary metric, worst first."""
+    model, *baselines = (_candidate(every, predictor) for predictor in predictors)
+    primary = metrics.PRIMARY[every.problem]
+    return [model, *sorted(baselines, key=lambda c: -c.metrics[primary].value)]
+
+
+def _candidate(every: _Rows, predictor: Predictor) -> Candidate:
+    name = predictor.name
+    measured = every.estimate(name)
+    if every.problem == "binary":
+        measured["observed_expected"] = calibration.observed_expected(
+            every.label, every.scores[name], every.sampling
+        )
+    gain = None if name == next(iter(every.scores)) else every.gain(name)
+    return Candidate(name, predictor.description, measured, gain)
+
+
+def _rivals(candidates: Sequence[Candidate], scores: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the scores of the model and of the best baseline, where there is one."""
+    names = dict.fromkeys((candidates[0].name, candidates[-1].name))
+    return {name: scores[name] for name in names}
+
+
+def _slices(
+    rivals: _Rows, table: pa.Table, dimension: str, evaluation: EvaluationSpec
+) -> list[SliceResult]:
+    """Return one result per value of a column: partitions in order, other values by size."""
+    if dimension not in table.column_names:
+        raise DeclarationError(
+            f"evaluation.slices names {dimension}, which the training table lacks.",
+            f"Name feature or key columns: {', '.join(table.column_names)}.",
+        )
+    values = np.array(table[dimension].cast(pa.string()).fill_null(MISSING).to_pylist())
+    found, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    order = range(len(found)) if dimension == PARTITION else np.argsort(-counts, kind="stable")
+    return [_slice(rivals, dimension, str(found[i]), codes == i, evaluation) for i in order]
+
+
+def _slice(
+    rivals: _Rows, dimension: str, value: str, inside: Bools, evaluation: EvaluationSpec
+) -> SliceResult:
+    label = rivals.label[inside]
+    binary = rivals.problem == "binary"
+    days = len(np.unique(rivals.sampling.clusters[inside]))
+    supported = len(label) >= evaluation.minimum_support and days >= FEWEST_CLUSTERS
+    if binary and len(np.unique(label)) < 2:
+        supported = False
+    positives = int(label.sum()) if binary else None
+    measured = _compare(rivals.only(inside)) if supported else None
+    return SliceResult(dimension, value, len(label), positives, measured)
+
+
+def _compare(rivals: _Rows) -> dict[str, Estimate]:
+    """Return the model's metrics, the best baseline's as baseline_<metric>, and the gain."""
+    model, *others = rivals.scores
+    measured = rivals.estimate(model)
+    for name in others:
+        measured |= {f"baseline_{key}": value for key, value in rivals.estimate(name).items()}
+        measured["gain"] = rivals.gain(name)
+    return measured
+
+
+def _curves(rivals: _Rows, curve: Callable[[Floats, Floats], Curve]) -> dict[str, Curve]:
+    if rivals.problem != "binary":
+        return {}
+    return {name: curve(rivals.label, score) for name, score in rivals.scores.items()}

@@ -1,0 +1,86 @@
+"""What an evaluation found, as plain data that the report, MLflow and Dagster all read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric with its 95 % interval from resampling whole clusters (days)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model's metrics on the test rows; `gain` is the paired loss difference to `name`."""
+
+    name: str
+    description: str
+    metrics: dict[str, Estimate]
+    gain: Estimate | None = None
+    """Mean loss of this candidate minus the model's on the same rows: above zero, the model wins."""
+
+
+@dataclass(frozen=True)
+class SliceResult:
+    """Metrics of the model and of the best baseline on one part of the test rows."""
+
+    dimension: str
+    value: str
+    rows: int
+    positives: int | None
+    metrics: dict[str, Estimate] | None
+    """None where support is too small to say anything."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a curve, at most a few hundred."""
+
+    x: list[float]
+    y: list[float]
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Mean predicted and observed value of one score bin, the observed with its interval."""
+
+    predicted: float
+    observed: Estimate
+    rows: int
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Mean absolute TreeSHAP value of one feature over a sample of test rows."""
+
+    feature: str
+    mean_abs_shap: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured on the test window, which is touched once."""
+
+    problem: str
+    unit: str
+    primary: str
+    """The metric the model is judged by: log_loss or mae (the smaller the better)."""
+    test_start: str
+    test_end: str
+    rows: int
+    clusters: int
+    positives: int | None
+    candidates: list[Candidate]
+    """The model first, then the baselines, worst first."""
+    by_partition: list[SliceResult]
+    by_slice: list[SliceResult]
+    importance: list[Importance]
+    calibration: list[CalibrationBin]
+    roc: dict[str, Curve] = field(default_factory=dict)
+    precision_recall: dict[str, Curve] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""One folder per ML problem; the only place a user edits."""

@@ -1,0 +1,1 @@
+"""The HTML evaluation report and its preview: data in, text out."""

@@ -1,0 +1,1 @@
+"""Pure SQL: parse a SELECT, its dependencies and lineage, turn contracts into SQL."""

@@ -1,0 +1,36 @@
+"""Quoting: the one place where identifiers and literals become SQL text."""
+
+from __future__ import annotations
+
+LAYERS = ("raw", "cleaned", "features", "training_set", "predictions", "monitoring", "ops")
+RESERVED = frozenset(LAYERS) | {
+    "model",
+    "evaluation",
+    "promotion",
+    "retraining",
+    "main",
+    "temp",
+    "system",
+    "memory",
+}
+
+
+def quote(identifier: str) -> str:
+    """Return `identifier` as a double-quoted SQL identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def qualified(*parts: str) -> str:
+    """Return the dotted, quoted name of `parts`, such as "flights"."cleaned"."weather"."""
+    return ".".join(quote(part) for part in parts)
+
+
+def columns(names: list[str] | tuple[str, ...], prefix: str = "") -> str:
+    """Return the quoted `names` joined by commas, each after `prefix.` where one is given."""
+    dot = f"{prefix}." if prefix else ""
+    return ", ".join(dot + quote(name) for name in names)
+
+
+def literal(text: str) -> str:
+    """Return `text` as a single-quoted SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,1 @@
+"""How a pipeline's tables are built: what a slice may see, its checks, its record, its plan."""

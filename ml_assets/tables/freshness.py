@@ -1,0 +1,40 @@
+"""Training refuses slices of different code: what must be rebuilt before it may read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ml_assets.errors import StaleError
+from ml_assets.tables.plan import Stored, plan
+from ml_assets.warehouse import ledger
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.tables.pipeline import Node, Pipeline
+
+
+def training_inputs(pipeline: Pipeline) -> list[Node]:
+    """Return the tables a training set reads, and all they are built from."""
+    label = pipeline.node(pipeline.declaration.label.table)
+    direct = [*pipeline.features, label]
+    names = {other.name for node in direct for other in (node, *pipeline.ancestors(node))}
+    return [node for node in pipeline.ordered if node.name in names]
+
+
+def require_one_version(con: DuckDBPyConnection, pipeline: Pipeline) -> None:
+    """Raise StaleError, naming tables and partitions, unless every input is up to date."""
+    stored = Stored(ledger.current(con, pipeline.name))
+    names = {node.name for node in training_inputs(pipeline)}
+    # A partition that was never loaded is not there to train on; a table must be.
+    due = plan(pipeline, stored, sources={}, missing=False)
+    steps = [step for step in due if step.node.name in names]
+    if not steps:
+        return
+    lines = "\n".join(f"- {step.node.dotted} {step.partition or ''}: {step.reason}" for step in steps[:20])
+    more = f"\n- and {len(steps) - 20} more" if len(steps) > 20 else ""
+    raise StaleError(
+        f"{pipeline.name} would train on a mix: {len(steps)} slices are not up to date.\n{lines}{more}\n",
+        f"Run `ml-assets run {pipeline.name}` or materialize them; "
+        f"`ml-assets plan {pipeline.name}` lists them.",
+    )

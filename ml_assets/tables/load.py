@@ -1,0 +1,201 @@
+"""Load a raw table: what its source delivers, typed, one transaction per partition."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ml_assets.sources.load import load
+from ml_assets.sources.resolve import resolve
+from ml_assets.sql import windows
+from ml_assets.sql.accounting import Accounting
+from ml_assets.sql.names import literal, quote
+from ml_assets.sql.tables import RawTable
+from ml_assets.tables.build import Built, SliceFaultError, store_pair
+from ml_assets.tables.faults import too_many, volume_faults
+from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.visibility import slice_variables
+from ml_assets.warehouse import ledger
+from ml_assets.warehouse.commit import commit
+from ml_assets.warehouse.slices import content_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.sources.base import Source
+    from ml_assets.tables.pipeline import Node, Pipeline
+
+LOADED = "_loaded"
+LOAD_COLUMNS = {"_load_id": "VARCHAR", "_loaded_at": "TIMESTAMPTZ"}
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A delivery that lies in temporary tables, ready to be stored partition by partition."""
+
+    node: Node
+    source: str
+    """One line that says where the rows come from."""
+    fingerprint: str
+    rows: int
+    outside: int
+    """Delivered rows that lie in no partition declared so far."""
+    warnings: tuple[str, ...]
+
+
+def source_of(node: Node) -> Source:
+    """Return the source of a raw table; raises DeclarationError where it is declared wrong."""
+    return resolve(_raw(node).source)
+
+
+def read_source(con: DuckDBPyConnection, pipeline: Pipeline, node: Node) -> Loading:
+    """Read and type everything the source delivers; raises DataError where that fails."""
+    source = source_of(node)
+    # Taken before the read: rows that arrive meanwhile make the table stale, never unnoticed.
+    fingerprint = source.fingerprint()
+    table = _raw(node)
+    result = load(con, source, table, node.dotted, LOADED)
+    con.execute(slice_variables(pipeline, None))
+    for name in (result.kept, result.rejected):
+        con.execute(f"ALTER TABLE temp.{quote(name)} ADD COLUMN _partition VARCHAR")
+        if table.time is not None:
+            local = f"timezone({windows.ZONE}, {windows.as_instant(table.time)})"
+            con.execute(
+                f"UPDATE temp.{quote(name)} SET _partition = {pipeline.partitions.key_sql(local)}"
+            )
+    outside = _settle(con, pipeline, result.kept, result.rejected) if table.time else 0
+    return Loading(
+        node, source.describe(), fingerprint, result.rows, outside, tuple(result.warnings)
+    )
+
+
+def _settle(con: DuckDBPyConnection, pipeline: Pipeline, kept: str, rejected: str) -> int:
+    """Give rejected rows without a readable time to the first partition; count who has none."""
+    keys = pipeline.partitions.keys()
+    con.execute(
+        f"UPDATE temp.{quote(rejected)} SET _partition = ? WHERE _partition IS NULL", [keys[0]]
+    )
+    listed = ", ".join(literal(key) for key in keys)
+    row = con.execute(
+        f"SELECT count(*) FROM temp.{quote(kept)} WHERE coalesce(_partition NOT IN ({listed}), true)"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def store(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    loading: Loading,
+    partitions: Sequence[str | None],
+    *,
+    run_id: str,
+    on_wait: Callable[[str], None],
+) -> Iterator[Built]:
+    """Store the delivery's rows of each partition; raises SliceFaultError at a broken one."""
+    for partition in partitions:
+        start = time.monotonic()
+        committed = commit(
+            con,
+            pipeline.name,
+            lambda partition=partition: _store(con, pipeline, loading, partition, run_id),  # type: ignore[misc]
+            message=f"{loading.node.dotted} {partition or ''}".strip(),
+            extra={"run_id": run_id},
+            on_wait=on_wait,
+        )
+        accounting, version = committed.value
+        yield Built(
+            loading.node,
+            partition,
+            accounting,
+            data_version=version,
+            snapshot=committed.snapshot_before,
+            seconds=time.monotonic() - start,
+        )
+
+
+def _store(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    loading: Loading,
+    partition: str | None,
+    run_id: str,
+) -> tuple[Accounting, str]:
+    node, now = loading.node, datetime.now(UTC)
+    where = f"WHERE _partition IS NOT DISTINCT FROM {literal(partition) if partition else 'NULL'}"
+    kept = f"SELECT * EXCLUDE (_partition) FROM temp.{LOADED} {where}"
+    rejected = f"SELECT _row::VARCHAR AS row, _reason AS reason FROM temp.{LOADED}_rejected {where}"
+    accounting = _account(con, node, kept, rejected)
+    stored = Stored(ledger.current(con, pipeline.name))
+    _check(con, node, partition, accounting, stored, where)
+    marked = f"SELECT *, {literal(run_id)} AS _load_id, {windows.instant(now)} AS _loaded_at FROM ({kept})"
+    store_pair(con, pipeline, node, partition, marked, rejected, LOAD_COLUMNS)
+    version = content_hash(con, kept, list(node.types))
+    ledger.record(
+        con,
+        pipeline.name,
+        ledger.Slice(
+            table=node.dotted,
+            partition=partition,
+            code_version=node.code_version,
+            data_version=version,
+            inputs={"source": {WHOLE: loading.fingerprint}},
+            rows_in=accounting.rows,
+            rows_kept=accounting.kept,
+            rows_rejected=accounting.rejected,
+            reasons=accounting.reasons,
+            run_id=run_id,
+            built_at=now,
+        ),
+    )
+    return accounting, version
+
+
+def _account(con: DuckDBPyConnection, node: Node, kept: str, rejected: str) -> Accounting:
+    row = con.execute(f"SELECT count(*) FROM ({kept})").fetchone()
+    reasons = dict(
+        con.execute(f"SELECT reason, count(*) FROM ({rejected}) GROUP BY ALL ORDER BY ALL").fetchall()
+    )
+    count, gone = (int(row[0]) if row else 0), sum(reasons.values())
+    return Accounting(
+        table=node.dotted,
+        driving="source",
+        rows=count + gone,
+        kept=count,
+        rejected=gone,
+        duplicates=0,
+        reasons=reasons,
+    )
+
+
+def _check(
+    con: DuckDBPyConnection,
+    node: Node,
+    partition: str | None,
+    accounting: Accounting,
+    stored: Stored,
+    where: str,
+) -> None:
+    limit = node.declared.limits.rejected
+    faults = {"volume": volume_faults(node, partition, accounting.rows, stored)}
+    if accounting.rejected > limit * accounting.rows:
+        found = con.execute(
+            f"SELECT _reason, count(*), list(DISTINCT _example)[:5] "
+            f"FROM temp.{LOADED}_rejected {where} GROUP BY _reason ORDER BY 2 DESC"
+        ).fetchall()
+        faults["rejected_rows"] = too_many(
+            node.dotted, accounting.rejected, accounting.rows, limit, found
+        )
+    broken = {name: texts for name, texts in faults.items() if texts}
+    if broken:
+        raise SliceFaultError(Built(node, partition, accounting, broken))
+
+
+def _raw(node: Node) -> RawTable:
+    if not isinstance(node.declared, RawTable):
+        raise TypeError(f"{node.dotted} is no raw table")
+    return node.declared

@@ -1,0 +1,151 @@
+"""The training set: features joined with mature labels, as one SELECT over the lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml_assets.errors import DataError, DeclarationError
+from ml_assets.sql.names import columns, qualified, quote
+from ml_assets.sql.tables import CleanedTable, FeatureTable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.tables.pipeline import Node, Pipeline
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a training set holds and what was left out of it, in rows."""
+
+    entities: int
+    rows: int
+    without_label: int
+    immature: int
+    by_partition: dict[str, int]
+
+
+def feature_names(pipeline: Pipeline) -> list[str]:
+    """Return the model's feature columns, in declared order."""
+    spec = pipeline.declaration.model
+    found: dict[str, str] = {}
+    for node in pipeline.features:
+        for name in _own_features(node):
+            if name in found:
+                raise DeclarationError(
+                    f"The feature {name!r} is in {found[name]} and in {node.dotted}.",
+                    "Give one of them another name.",
+                )
+            found[name] = node.dotted
+    _refuse_unknown(found, (*(spec.features or ()), *spec.exclude))
+    _refuse_unknown(dict.fromkeys(spine(pipeline)[1].key, ""), spec.key_features)
+    _refuse_unknown({**found, **dict.fromkeys(spec.key_features, "")}, spec.rate_baseline)
+    chosen = spec.features if spec.features is not None else tuple(found)
+    return [*spec.key_features, *(name for name in chosen if name not in spec.exclude)]
+
+
+def _own_features(node: Node) -> list[str]:
+    table = node.declared
+    if not isinstance(table, FeatureTable):
+        raise TypeError(f"{node.dotted} is no feature table")
+    own = {*table.key, table.time, table.prediction_time}
+    return [name for name in table.columns if name not in own]
+
+
+def _refuse_unknown(found: dict[str, str], named: tuple[str, ...]) -> None:
+    unknown = [name for name in named if name not in found]
+    if unknown:
+        raise DeclarationError(
+            f"model names {', '.join(unknown)}, which is none of the columns it may name.",
+            f"These are {', '.join(found)}.",
+        )
+
+
+def spine(pipeline: Pipeline) -> tuple[Node, FeatureTable]:
+    """Return the feature table whose rows are the entities to predict: the first with a time."""
+    for node in pipeline.features:
+        if isinstance(node.declared, FeatureTable) and node.declared.prediction_time:
+            return node, node.declared
+    raise DeclarationError(
+        f"{pipeline.name} has no feature table with a prediction_time.",
+        "Declare one whose rows are what the model predicts.",
+    )
+
+
+def training_sql(pipeline: Pipeline, as_of: datetime) -> str:
+    """Return the SELECT of all entities with a label known at `as_of`, sorted by key."""
+    node, table = spine(pipeline)
+    key = list(table.key)
+    features = columns([name for name in feature_names(pipeline) if name not in key])
+    zone = pipeline.declaration.time_zone.replace("'", "''")
+    return f"""
+        SELECT {columns(key)}, _partition,
+            CAST(timezone('{zone}', {quote(table.time or "")}) AS DATE) AS _cluster,
+            {quote(table.prediction_time or "")} AS _prediction_time,
+            _label_known_at, _label, {features}
+        FROM ({_entities(pipeline, node, table)})
+        JOIN ({_labels(pipeline, key)}) USING ({columns(key)})
+        WHERE _label IS NOT NULL AND _label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}'
+        ORDER BY {columns(key)}
+    """
+
+
+def _entities(pipeline: Pipeline, node: Node, table: FeatureTable) -> str:
+    joins = [f"{qualified(pipeline.name, *node.name)} AS spine"]
+    selected = ["spine.*"]
+    for other in pipeline.features:
+        if other.name == node.name or not isinstance(other.declared, FeatureTable):
+            continue
+        alias = quote(other.table)
+        selected.extend(f"{alias}.{quote(name)}" for name in _own_features(other))
+        matches = " AND ".join(
+            f"spine.{quote(name)} = {alias}.{quote(name)}" for name in other.declared.key
+        )
+        # A partition prunes files on both sides of the join.
+        if other.partitioned and table.time:
+            matches += f" AND spine._partition = {alias}._partition"
+        joins.append(f"LEFT JOIN {qualified(pipeline.name, *other.name)} AS {alias} ON {matches}")
+    return f"SELECT {', '.join(selected)} FROM {' '.join(joins)}"
+
+
+def _labels(pipeline: Pipeline, key: list[str]) -> str:
+    label = pipeline.declaration.label
+    node = pipeline.node(label.table)
+    if not isinstance(node.declared, CleanedTable) or node.declared.known_at is None:
+        raise TypeError(f"{node.dotted} cannot be a label's table")
+    return f"""
+        SELECT {columns(key)}, CAST(({label.value}) AS DOUBLE) AS _label,
+            {quote(node.declared.known_at)} AS _label_known_at
+        FROM {qualified(pipeline.name, *node.name)}
+    """
+
+
+def summarise(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> TrainingSet:
+    """Count what the training set holds; raises DataError where it holds nothing."""
+    node, table = spine(pipeline)
+    key = columns(list(table.key))
+    rows = con.execute(f"""
+        SELECT _partition, count(*), count(_label),
+            count(_label) FILTER (_label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}')
+        FROM {qualified(pipeline.name, *node.name)}
+        LEFT JOIN ({_labels(pipeline, list(table.key))}) USING ({key})
+        GROUP BY _partition ORDER BY _partition
+    """).fetchall()
+    entities, labelled, mature = (sum(row[i] for row in rows) for i in (1, 2, 3))
+    if mature == 0:
+        raise DataError(
+            f"{pipeline.name} has {entities:,} entities and no label known by {as_of:%Y-%m-%d}.",
+            f"Materialize {pipeline.declaration.label.table} and check when its rows become known.",
+        )
+    return TrainingSet(
+        entities, mature, entities - labelled, labelled - mature, {row[0]: row[3] for row in rows}
+    )
+
+
+def read(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> pa.Table:
+    """Return the training set as an Arrow table, sorted by key."""
+    return con.execute(training_sql(pipeline, as_of)).to_arrow_table()

@@ -1,0 +1,1 @@
+"""DuckDB and DuckLake: connect, write a slice in one transaction, keep and expire snapshots."""

@@ -1,0 +1,105 @@
+"""The ledger of slices: what was built when, by which code, from which data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ml_assets.sql.names import qualified
+from ml_assets.warehouse.commit import snapshot_now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    import duckdb
+
+_COLUMNS = (
+    "table_name, partition, code_version, data_version, inputs, rows_in, rows_kept, rows_rejected,"
+    " rows_duplicate, reasons, excluded, counts, run_id, built_at, sequence"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One building of a table's slice."""
+
+    table: str
+    """`layer.table`."""
+    partition: str | None
+    code_version: str
+    data_version: str
+    """Content hash of the stored rows."""
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Per upstream table, partition ("" for a whole table) to the data version that was read."""
+    rows_in: int
+    rows_kept: int
+    rows_rejected: int = 0
+    rows_duplicate: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Rejected rows per reason."""
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    """Rows left out per declared rule."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Rows for which each declared predicate holds."""
+    run_id: str
+    built_at: datetime
+    """With its time zone."""
+    sequence: int = 0
+    """The snapshot that the building transaction began with; later buildings have higher ones."""
+
+
+def record(con: duckdb.DuckDBPyConnection, pipeline: str, slice_: Slice) -> Slice:
+    """Append `slice_` in the open transaction, the one that stores its data; return it numbered."""
+    stored = replace(slice_, sequence=snapshot_now(con, pipeline))
+    con.execute(
+        f"INSERT INTO {qualified(pipeline, 'ops', 'slices')} ({_COLUMNS})"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            stored.table,
+            stored.partition,
+            stored.code_version,
+            stored.data_version,
+            json.dumps({table: dict(read) for table, read in stored.inputs.items()}),
+            stored.rows_in,
+            stored.rows_kept,
+            stored.rows_rejected,
+            stored.rows_duplicate,
+            json.dumps(dict(stored.reasons)),
+            json.dumps(dict(stored.excluded)),
+            json.dumps(dict(stored.counts)),
+            stored.run_id,
+            stored.built_at,
+            stored.sequence,
+        ],
+    )
+    return stored
+
+
+def current(con: duckdb.DuckDBPyConnection, pipeline: str) -> list[Slice]:
+    """Return the newest building of every slice, by table and partition.
+
+    A whole table's building replaces its partitions', and a partition's the whole table's.
+    """
+    rows = con.execute(
+        f"""WITH newest AS (
+            SELECT * FROM {qualified(pipeline, "ops", "slices")}
+            QUALIFY row_number() OVER (
+                PARTITION BY table_name, partition ORDER BY sequence DESC, built_at DESC) = 1)
+        SELECT {_COLUMNS} FROM newest
+        WINDOW whole AS (PARTITION BY table_name)
+        QUALIFY sequence > coalesce(CASE WHEN partition IS NULL
+            THEN max(sequence) FILTER (partition IS NOT NULL) OVER whole
+            ELSE max(sequence) FILTER (partition IS NULL) OVER whole END, -1)
+        ORDER BY table_name, partition"""
+    ).fetchall()
+    return [_slice(row) for row in rows]
+
+
+def _slice(row: tuple[object, ...]) -> Slice:
+    names = ("table", *(name.strip() for name in _COLUMNS.split(",")[1:]))
+    values = dict(zip(names, row, strict=True))
+    for name in ("inputs", "reasons", "excluded", "counts"):
+        values[name] = json.loads(str(values[name]))
+    return Slice(**values)  # type: ignore[arg-type]

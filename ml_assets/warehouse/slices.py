@@ -1,0 +1,114 @@
+"""A table's slices: the whole table, or one partition of it, replaced within a transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ml_assets.sql.names import columns as column_list
+from ml_assets.sql.names import qualified, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+
+PARTITION = "_partition"
+
+
+def ensure_table(
+    con: duckdb.DuckDBPyConnection,
+    pipeline: str,
+    schema: str,
+    table: str,
+    columns: Mapping[str, str],
+    *,
+    partitioned: bool = True,
+) -> None:
+    """Give the table these columns (name to type) and `_partition`, in the open transaction.
+
+    When they changed, an unpartitioned table is made anew and a partitioned one altered: slices
+    built before have NULL in new and retyped columns until they are built again.
+    """
+    wanted = _normalised(con, {**columns, PARTITION: "VARCHAR"})
+    found = stored_columns(con, pipeline, schema, table)
+    name = qualified(pipeline, schema, table)
+    if found == wanted:
+        return
+    if found is not None and partitioned:
+        _alter(con, name, found, wanted)
+        return
+    if found is not None:
+        con.execute(f"DROP TABLE {name}")
+    listed = ", ".join(f"{quote(column)} {kind}" for column, kind in wanted.items())
+    con.execute(f"CREATE TABLE {name} ({listed})")
+    if partitioned:
+        con.execute(f"ALTER TABLE {name} SET PARTITIONED BY ({quote(PARTITION)})")
+
+
+def replace_slice(
+    con: duckdb.DuckDBPyConnection,
+    pipeline: str,
+    schema: str,
+    table: str,
+    partition: str | None,
+    select: str,
+) -> int:
+    """Put the rows of `select` in place of the slice's, in the open transaction; return how many.
+
+    `select` gives every column but `_partition`, in any order. A table is either whole
+    (`partition` None) or partitioned: the rows of the other kind go too.
+    """
+    name = qualified(pipeline, schema, table)
+    if partition is None:
+        con.execute(f"DELETE FROM {name}")
+    else:
+        own = quote(PARTITION)
+        con.execute(f"DELETE FROM {name} WHERE {own} = ? OR {own} IS NULL", [partition])
+    row = con.execute(
+        f"INSERT INTO {name} BY NAME SELECT *, ?::VARCHAR AS {quote(PARTITION)} FROM ({select})",
+        [partition],
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def content_hash(con: duckdb.DuckDBPyConnection, relation_sql: str, columns: Sequence[str]) -> str:
+    """Return the rows' count and sum of 64-bit hashes in hex, whatever their order.
+
+    `relation_sql` is a SELECT (or FROM ...) and `columns` are hashed in the order given; values of
+    another DuckDB version may hash differently.
+    """
+    row = con.execute(
+        f"SELECT count(*), coalesce(sum(hash({column_list(list(columns))})::HUGEINT), 0)"
+        f" FROM ({relation_sql})"
+    ).fetchone()
+    count, total = row or (0, 0)
+    return f"{count:x}-{int(total):x}"
+
+
+def stored_columns(
+    con: duckdb.DuckDBPyConnection, pipeline: str, schema: str, table: str
+) -> dict[str, str] | None:
+    """Return the stored table's columns (name to type) in order; None when there is no table."""
+    rows = con.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ?"
+        " AND schema_name = ? AND table_name = ? ORDER BY column_index",
+        [pipeline, schema, table],
+    ).fetchall()
+    return dict(rows) or None
+
+
+def _normalised(con: duckdb.DuckDBPyConnection, columns: Mapping[str, str]) -> dict[str, str]:
+    listed = ", ".join(f"NULL::{kind} AS {quote(name)}" for name, kind in columns.items())
+    rows = con.execute(f"DESCRIBE SELECT {listed}").fetchall()
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
+def _alter(
+    con: duckdb.DuckDBPyConnection, name: str, found: dict[str, str], wanted: dict[str, str]
+) -> None:
+    for column, kind in found.items():
+        if wanted.get(column) != kind:
+            con.execute(f"ALTER TABLE {name} DROP COLUMN {quote(column)}")
+    for column, kind in wanted.items():
+        if found.get(column) != kind:
+            con.execute(f"ALTER TABLE {name} ADD COLUMN {quote(column)} {kind}")

@@ -1,0 +1,123 @@
+"""Shared fixtures: a temporary data root, its lake, and the servers that some tests need."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import urllib.request
+import uuid
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+from ml_assets.warehouse.lake import connect
+from ml_assets.warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+
+# Time limits per example say more about the machine than about the code.
+hypothesis.settings.register_profile("ml_assets", deadline=None)
+hypothesis.settings.load_profile("ml_assets")
+
+POSTGRES = os.environ.get("ML_ASSETS_TEST_POSTGRES", "host=127.0.0.1 user=postgres")
+_CONFIGURED = (
+    "ML_ASSETS_CATALOG",
+    "ML_ASSETS_STORAGE",
+    "ML_ASSETS_THREADS",
+    "ML_ASSETS_MEMORY",
+    "MLFLOW_TRACKING_URI",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+)
+
+
+def absent(what: str) -> None:
+    """Skip the test because `what` is not there; on CI that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}, and CI must prove this")
+    pytest.skip(what)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A fresh data root, also for processes that the test starts."""
+    for name in _CONFIGURED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ML_ASSETS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("ML_ASSETS_THREADS", "2")
+    return Settings.from_environment()
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The writable, empty lake `flights` of `settings`."""
+    with connect("flights", settings) as con:
+        yield con
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The connection string of an empty Postgres database, dropped afterwards."""
+    import psycopg
+
+    name = f"ml_assets_{uuid.uuid4().hex[:12]}"
+    try:
+        server = psycopg.connect(f"{POSTGRES} dbname=postgres connect_timeout=3", autocommit=True)
+    except psycopg.OperationalError as error:
+        absent(f"no PostgreSQL server at {POSTGRES!r}: {error}")
+        return
+    with server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield f"{POSTGRES} dbname={name}"
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The s3:// URL of an empty bucket on a local S3 server, with the AWS_* variables set."""
+    try:
+        from moto.server import ThreadedMotoServer
+    except ImportError as error:
+        absent(f"no local S3 server: {error}")
+        return
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    values = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    create = urllib.request.Request(f"{values['AWS_ENDPOINT_URL']}/lake", method="PUT")
+    urllib.request.urlopen(create, timeout=10).close()
+    yield "s3://lake"
+    server.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 4 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mount.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mount.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
