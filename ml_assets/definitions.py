@@ -9,7 +9,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from ml_assets.assets.shell import RUN_GUARD
 from ml_assets.automation.console import console_logger
+from ml_assets.automation.guard import RunGuard
 from ml_assets.component.broken import broken_pipeline
 from ml_assets.component.pipeline import DEFS_FILE, load_folder
 from ml_assets.errors import MLAssetsError
@@ -60,7 +62,11 @@ def _definitions() -> dg.Definitions:
         # The component loader warns of its own beta features at every load.
         warnings.simplefilter("ignore", dg.BetaWarning)
         return dg.Definitions.merge(
-            dg.Definitions(executor=dg.in_process_executor, loggers={"console": console_logger}),
+            dg.Definitions(
+                executor=dg.in_process_executor,
+                loggers={"console": console_logger},
+                resources={RUN_GUARD: RunGuard()},
+            ),
             *(_load_or_break(folder) for folder in pipeline_folders()),
         )
 

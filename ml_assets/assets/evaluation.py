@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets.assets.report_context import report_context
-from ml_assets.assets.shell import asset_key, lake_key, lake_of
+from ml_assets.assets.shell import asset_key, lake_of, resources_of
 from ml_assets.assets.slices import failure
 from ml_assets.assets.train import read_at
 from ml_assets.assets.training_set import reading
@@ -34,7 +34,7 @@ def evaluation_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
         kinds={"mlflow", "html"},
         owners=list(pipeline.declaration.owners),
         description="Metrics with intervals beside the baselines, on data later than all training.",
-        required_resource_keys={lake_key(pipeline)},
+        required_resource_keys=resources_of(pipeline),
     )
     def evaluation(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         settings = Settings.from_environment()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ml_assets.assets.shell import asset_key, lake_key
+from ml_assets.assets.shell import asset_key, resources_of
 from ml_assets.assets.slices import failure, run_id
 from ml_assets.assets.train import train, training_code
 from ml_assets.assets.training_set import NAME as TRAINING_SET
@@ -34,7 +34,7 @@ def model_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
         owners=list(pipeline.declaration.owners),
         description=f"Answers: {pipeline.declaration.label.description}",
         code_version=training_code(pipeline),
-        required_resource_keys={lake_key(pipeline)},
+        required_resource_keys=resources_of(pipeline),
     )
     def model(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         try:

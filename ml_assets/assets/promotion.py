@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets.assets.evaluation import newest_version
-from ml_assets.assets.shell import asset_key, lake_key, lake_of
+from ml_assets.assets.shell import asset_key, lake_of, resources_of
 from ml_assets.assets.slices import failure
 from ml_assets.errors import MLAssetsError
 from ml_assets.warehouse.commit import commit
@@ -29,7 +29,7 @@ def promotion_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
         kinds={"mlflow"},
         owners=list(pipeline.declaration.owners),
         description="The first version becomes champion; a later one waits as challenger.",
-        required_resource_keys={lake_key(pipeline)},
+        required_resource_keys=resources_of(pipeline),
     )
     def promotion(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         settings = Settings.from_environment()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 KINDS = {"raw": {"duckdb", "parquet"}, "cleaned": {"duckdb", "sql"}, "features": {"duckdb", "sql"}}
 
+RUN_GUARD = "run_guard"
+"""Name of the resource that tells live runs from killed ones."""
+
 CHECKS = {
     "schema": "Every declared column is there, with the declared type.",
     "rejected_rows": "No more rows were rejected than the contract allows.",
@@ -49,6 +52,11 @@ def lake_key(pipeline: Pipeline) -> str:
     return f"{pipeline.name}_lake"
 
 
+def resources_of(pipeline: Pipeline) -> set[str]:
+    """Return the resources every asset of the pipeline needs."""
+    return {lake_key(pipeline), RUN_GUARD}
+
+
 def lake_of(context: dg.AssetExecutionContext, pipeline: Pipeline) -> LakeResource:
     """Return the pipeline's lake in a running asset."""
     lake: LakeResource = getattr(context.resources, lake_key(pipeline))
@@ -69,7 +77,7 @@ def table_arguments(pipeline: Pipeline, node: Node, lineage: dg.TableColumnLinea
         "metadata": _metadata(pipeline, node, lineage),
         "partitions_def": partitions_def(pipeline) if node.partitioned else None,
         "backfill_policy": dg.BackfillPolicy.single_run() if node.partitioned else None,
-        "required_resource_keys": {lake_key(pipeline)},
+        "required_resource_keys": resources_of(pipeline),
         "check_specs": [
             dg.AssetCheckSpec(name, asset=key, blocking=True, description=CHECKS[name])
             for name in checks_of(node)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets import clock
-from ml_assets.assets.shell import asset_key, lake_key, lake_of
+from ml_assets.assets.shell import asset_key, lake_of, resources_of
 from ml_assets.assets.slices import failure
 from ml_assets.errors import MLAssetsError
 from ml_assets.tables.freshness import require_one_version
@@ -46,7 +46,7 @@ def training_set_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
             f"Features of {spine(pipeline)[0].dotted} and its fellows, joined with mature labels "
             f"of {pipeline.declaration.label.table}, read at one snapshot of the lake."
         ),
-        required_resource_keys={lake_key(pipeline)},
+        required_resource_keys=resources_of(pipeline),
     )
     def training_set(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         as_of = clock.now()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ml_assets.assets.shell import asset_key, lake_key
+from ml_assets.assets.shell import asset_key, resources_of
 from ml_assets.assets.slices import failure
 from ml_assets.assets.train import read_at, training_code
 from ml_assets.assets.training_set import reading
@@ -30,7 +30,7 @@ def walk_forward_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
         owners=list(pipeline.declaration.owners),
         description="One model per test partition, trained on all partitions before it.",
         code_version=training_code(pipeline),
-        required_resource_keys={lake_key(pipeline)},
+        required_resource_keys=resources_of(pipeline),
     )
     def walk_forward(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         try:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+CONSOLE = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
 
 class Automation(TypedDict):
@@ -38,6 +39,7 @@ def whole_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
         f"{pipeline.name}_pipeline",
         everything - dg.AssetSelection.assets([pipeline.name, "walk_forward"]),
         partitions_def=partitions_def(pipeline),
+        config=CONSOLE,
         description=f"Everything of {pipeline.name}: tables, model, evaluation, promotion.",
     )
 
@@ -50,6 +52,7 @@ def refresh_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
         dg.AssetSelection.assets(*tables),
         partitions_def=partitions_def(pipeline),
         tags={REFRESH_TAG: "true"},
+        config=CONSOLE,
         description=f"The tables of {pipeline.name}: builds the slices that are missing or stale.",
     )
 
@@ -59,6 +62,7 @@ def evaluate_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         f"{pipeline.name}_evaluate",
         dg.AssetSelection.assets([pipeline.name, "walk_forward"]),
+        config=CONSOLE,
         description=f"A model of {pipeline.name} per test partition, each trained on the past only.",
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.errors import DeclarationError
 from ml_assets.sql.names import RESERVED
+from ml_assets.sql.rules import referenced
 from ml_assets.sql.select import Select, dependencies, fingerprint, parse
 from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable, Table
 from ml_assets.tables.partitions import Partitions
@@ -40,6 +41,7 @@ class Node:
     declared: Table
     select: Select | None
     upstream: tuple[TableName, ...]
+    """The tables that the SELECT and the contract's references read."""
 
     @property
     def name(self) -> TableName:
@@ -154,7 +156,18 @@ def _node(name: str, folder: Path, layer: str, table: str, contract: CleanedTabl
             f"Write its SELECT to {path} or remove the declaration.",
         )
     select = parse(path.read_text(encoding="utf-8"), str(path))
-    return Node(layer, table, contract, select, tuple(sorted(dependencies(select, name))))
+    # What the contract references is read as much as what the SELECT does.
+    read = {*dependencies(select, name), *referenced(contract)} - {(layer, table)}
+    return Node(layer, table, contract, select, tuple(_own(select, one) for one in sorted(read)))
+
+
+def _own(select: Select, parts: tuple[str, ...]) -> TableName:
+    if len(parts) != 2:
+        raise DeclarationError(
+            f"{select.path} reads {'.'.join(parts)}, a table of another pipeline.",
+            "Load what it needs as a raw table of its own.",
+        )
+    return (parts[0], parts[1])
 
 
 def _refuse_orphans(folder: Path, layer: str, tables: Mapping[str, Table]) -> None:

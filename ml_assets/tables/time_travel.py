@@ -118,7 +118,7 @@ class _World:
         """Return how the stored slice of `node` differs from the one rebuilt in this world."""
         self.con.execute(f"ATTACH ':memory:' AS {quote(WORLD)}; USE {quote(WORLD)}")
         try:
-            for other in self._needed(node):
+            for other in self.pipeline.ancestors(node):
                 self._build(other, self._reach(node))
             self._build(node, timedelta(0))
             return self._compare(node)
@@ -134,15 +134,9 @@ class _World:
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def _needed(self, node: Node) -> list[Node]:
-        names = {other.name for other in self.pipeline.ancestors(node)}
-        for other in self.pipeline.ancestors(node):
-            names |= {(layer, table) for layer, table in rules.referenced(other.declared)}
-        return [other for other in self.pipeline.ordered if other.name in names]
-
     def _reach(self, node: Node) -> timedelta:
         """Return how far before the slice the chain of lookbacks below `node` reaches."""
-        chain = [node, *(other for other in self._needed(node) if other.layer != "raw")]
+        chain = [node, *(other for other in self.pipeline.ancestors(node) if other.layer != "raw")]
         return sum((lookback(other) for other in chain), timedelta(0))
 
     def _build(self, node: Node, reach: timedelta) -> None:

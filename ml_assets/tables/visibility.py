@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ml_assets.errors import DeclarationError
 from ml_assets.sql import windows
 from ml_assets.sql.names import literal, qualified, quote
-from ml_assets.sql.rules import referenced
 from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable
 
 if TYPE_CHECKING:
@@ -52,15 +51,14 @@ def visible(
     """Let `node`'s SELECT run verbatim: its two-part names are views of what the slice may see."""
     con.execute(f"USE {quote(MEMORY)}")
     con.execute(slice_variables(pipeline, window))
-    names = sorted({*node.upstream, *referenced(node.declared)})
     try:
-        for layer, table in names:
+        for layer, table in node.upstream:
             con.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified(layer)}")
             upstream = pipeline.nodes[layer, table]
             con.execute(windows.view(layer, table, seen(pipeline, node, upstream, window)))
         yield
     finally:
-        for layer, table in names:
+        for layer, table in node.upstream:
             con.execute(f"DROP VIEW IF EXISTS {qualified(MEMORY, layer, table)}")
 
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +17,6 @@ from ml_assets.ml.training_table import labels
 from ml_assets_tests.ml.data import FEATURES, PARTITIONS, model_spec, training_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ml_assets.ml.tune import Progress, Tuned
 
 DATA = cut(training_table(), PARTITIONS[:2], PARTITIONS[2:3])
@@ -62,6 +64,28 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     assert made == list(range(last, TRIALS + 1))
     assert without_time(resumed) == without_time(whole)
     assert resumed.parameters == whole.parameters
+
+
+KILLED_IN_THE_FOURTH_TRIAL = """
+import os, pathlib, signal, sys
+from ml_assets.ml import tune
+from ml_assets_tests.ml.test_tune import search
+train, calls = tune._best_round, iter(range(4))
+tune._best_round = lambda *rest: (
+    train(*rest) if next(calls) < 3 else os.kill(os.getpid(), signal.SIGKILL)
+)
+search(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_a_search_killed_by_the_system_goes_on(whole: Tuned, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED_IN_THE_FOURTH_TRIAL, str(tmp_path)]
+    killed = subprocess.run(command, check=False, cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL
+    made: list[int] = []
+    resumed = search(tmp_path, progress=lambda number, trials, value: made.append(number))
+    assert made == list(range(4, TRIALS + 1))
+    assert without_time(resumed) == without_time(whole)
 
 
 def test_the_best_trial_wins(whole: Tuned) -> None:

@@ -1,0 +1,57 @@
+"""What every run does first: mark runs whose process was killed, and hold its own lock."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from ml_assets.registry.tracking import close_orphans
+from ml_assets.warehouse import liveness
+from ml_assets.warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNFINISHED = [
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+class RunGuard(dg.ConfigurableResource[None]):
+    """Held by every run; its lock dies with the process, which is how a killed run is told."""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RunGuard]:
+        """Recover from killed runs, then mark this one as alive until it ends."""
+        settings = Settings.from_environment()
+        if context.instance is not None and context.run_id is not None:
+            for run_id in recover(context.instance, settings):
+                if context.log is not None:
+                    context.log.warning(f"run {run_id} was killed; it is marked as failed now")
+            with liveness.hold(context.run_id, settings):
+                yield self
+        else:
+            yield self
+
+
+def recover(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
+    """Mark the Dagster and MLflow runs of dead processes as failed; return the Dagster ids."""
+    close_orphans(settings.tracking_uri, lambda run_id: _lives(instance, run_id, settings))
+    killed = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        if liveness.is_alive(run.run_id, settings) is False:
+            instance.report_run_failed(run, "The run's process was killed before it finished.")
+            liveness.forget(run.run_id, settings)
+            killed.append(run.run_id)
+    return killed
+
+
+def _lives(instance: dg.DagsterInstance, run_id: str, settings: Settings) -> bool | None:
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.is_finished:
+        return False
+    return liveness.is_alive(run_id, settings)

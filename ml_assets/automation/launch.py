@@ -1,0 +1,91 @@
+"""Launch a pipeline's job in this process, over what the plan says is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from ml_assets.automation.jobs import range_tags
+from ml_assets.assets.slices import REFRESH_TAG
+from ml_assets.assets.train import code_versions
+from ml_assets.errors import StorageError
+from ml_assets.tables.load import source_of
+from ml_assets.tables.plan import Step, Stored, plan
+from ml_assets.warehouse import ledger
+from ml_assets.warehouse.lake import connect
+from ml_assets.warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from ml_assets.tables.pipeline import Pipeline
+
+MODEL_ASSETS = ("training_set", "model", "evaluation", "promotion")
+
+
+@dataclass(frozen=True)
+class Due:
+    """What a run would build: slices of tables, and whether the model is behind them."""
+
+    steps: list[Step]
+    model: str | None
+    """Why a model is due; None where the newest version is of this code and this data."""
+
+
+def due(pipeline: Pipeline, settings: Settings) -> Due:
+    """Return what is not up to date, looking at sources, lake and registry."""
+    sources = {
+        node.table: source_of(node).fingerprint()
+        for node in pipeline.nodes.values()
+        if node.layer == "raw"
+    }
+    steps = plan(pipeline, _stored(pipeline, settings), sources)
+    return Due(steps, "its tables are rebuilt" if steps else _model_reason(pipeline, settings))
+
+
+def _stored(pipeline: Pipeline, settings: Settings) -> Stored:
+    try:
+        with connect(pipeline.name, settings, read_only=True) as con:
+            return Stored(ledger.current(con, pipeline.name))
+    except StorageError:
+        return Stored([])
+
+
+def _model_reason(pipeline: Pipeline, settings: Settings) -> str | None:
+    from ml_assets.registry.record import read_record
+    from ml_assets.registry.versions import versions
+
+    found = versions(settings.tracking_uri, pipeline.name)
+    if not found:
+        return "no version is registered"
+    if not found[-1].aliases:
+        return f"version {found[-1].version} was never evaluated and promoted"
+    before = read_record(settings.tracking_uri, found[-1].run_id).code_versions
+    now = code_versions(pipeline)
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return f"code changed since version {found[-1].version}: {', '.join(changed)}" if changed else None
+
+
+def run_due(defs: dg.Definitions, pipeline: Pipeline, found: Due) -> dg.ExecuteInProcessResult:
+    """Run the pipeline's job over what is due, in this process, recorded in the instance."""
+    names = {step.node.name for step in found.steps}
+    selected = [dg.AssetKey([pipeline.name, *node.name]) for node in pipeline.ordered if node.name in names]
+    selected += [dg.AssetKey([pipeline.name, name]) for name in MODEL_ASSETS]
+    return run_job(defs, pipeline, f"{pipeline.name}_pipeline", selected)
+
+
+def run_job(
+    defs: dg.Definitions,
+    pipeline: Pipeline,
+    job: str,
+    selected: list[dg.AssetKey] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Run one of the pipeline's jobs in this process; slices that are up to date stay."""
+    with dg.DagsterInstance.get() as instance:
+        return defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            tags={**range_tags(pipeline), REFRESH_TAG: "true"},
+            asset_selection=selected,
+            raise_on_error=False,
+            run_config=None,
+        )
