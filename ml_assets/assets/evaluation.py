@@ -72,7 +72,9 @@ def _evaluate(
     from ml_assets.registry.tracking import log_metrics
 
     record = read_record(settings.tracking_uri, version.run_id)
-    table, _ = read_at(pipeline, settings, record.snapshot_id, record.labels_known_by)
+    table, _ = read_at(
+        pipeline, settings, record.snapshot_id, record.labels_known_by, record.features
+    )
     test = rows(table, record.windows["test"])
     context.log.info(f"scores {test.num_rows:,} rows of {', '.join(record.windows['test'])}")
     found = evaluate(

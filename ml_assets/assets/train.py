@@ -53,11 +53,11 @@ def code_versions(pipeline: Pipeline) -> dict[str, str]:
 
 
 def read_at(
-    pipeline: Pipeline, settings: Settings, snapshot: int, as_of: datetime
+    pipeline: Pipeline, settings: Settings, snapshot: int, as_of: datetime, names: list[str]
 ) -> tuple[pa.Table, str]:
     """Return the training set as it was at `snapshot`, and the hash of its content."""
     with connect(pipeline.name, settings, snapshot=snapshot) as con:
-        table = training.read(con, pipeline, as_of)
+        table = training.read(con, pipeline, as_of, names)
         con.register("training_rows", table)
         digest = content_hash(con, "FROM training_rows", table.column_names)
     return table, digest
@@ -73,7 +73,8 @@ def train(
     """Tune, train and fit the baselines on the declared split, from the lake at `snapshot`."""
     from ml_assets.ml import fit
 
-    table, digest = read_at(pipeline, settings, snapshot, as_of)
+    names = training.feature_names(pipeline)
+    table, digest = read_at(pipeline, settings, snapshot, as_of, names)
     spec = pipeline.declaration.model
     windows = split.declared(table["_partition"].unique().to_pylist(), spec.split)
     # The study bears the data's and the code's hash: only the same search is ever resumed.
@@ -81,7 +82,6 @@ def train(
     folder = settings.data / "tuning"
     folder.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{folder / pipeline.name}.sqlite"
-    names = training.feature_names(pipeline)
     fitted = fit.fit(table, names, spec, windows, storage, study, progress)
     record = _record(pipeline, snapshot, as_of, digest, windows, names, fitted)
     return Trained(fitted, record)

@@ -49,12 +49,13 @@ def _walk(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> "Walk":
 
     settings = Settings.from_environment()
     source = reading(context, pipeline)
-    table, digest = read_at(pipeline, settings, source.snapshot, source.as_of)
+    names = feature_names(pipeline)
+    table, digest = read_at(pipeline, settings, source.snapshot, source.as_of, names)
     folder = settings.data / "tuning"
     folder.mkdir(parents=True, exist_ok=True)
     return walk(
         table,
-        feature_names(pipeline),
+        names,
         pipeline.declaration.model,
         storage=f"sqlite:///{folder / pipeline.name}.sqlite",
         study=f"{pipeline.name}-walk-{digest}-{training_code(pipeline)}",

@@ -66,26 +66,28 @@ def _model_reason(pipeline: Pipeline, settings: Settings) -> str | None:
     return f"code changed since version {found[-1].version}: {', '.join(changed)}" if changed else None
 
 
-def run_due(defs: dg.Definitions, pipeline: Pipeline, found: Due) -> dg.ExecuteInProcessResult:
+def run_due(
+    defs: dg.Definitions, pipeline: Pipeline, found: Due, instance: dg.DagsterInstance
+) -> dg.ExecuteInProcessResult:
     """Run the pipeline's job over what is due, in this process, recorded in the instance."""
     names = {step.node.name for step in found.steps}
-    selected = [dg.AssetKey([pipeline.name, *node.name]) for node in pipeline.ordered if node.name in names]
+    tables = [node for node in pipeline.ordered if node.name in names]
+    selected = [dg.AssetKey([pipeline.name, *node.name]) for node in tables]
     selected += [dg.AssetKey([pipeline.name, name]) for name in MODEL_ASSETS]
-    return run_job(defs, pipeline, f"{pipeline.name}_pipeline", selected)
+    return run_job(defs, pipeline, f"{pipeline.name}_pipeline", instance, selected)
 
 
 def run_job(
     defs: dg.Definitions,
     pipeline: Pipeline,
     job: str,
+    instance: dg.DagsterInstance,
     selected: list[dg.AssetKey] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run one of the pipeline's jobs in this process; slices that are up to date stay."""
-    with dg.DagsterInstance.get() as instance:
-        return defs.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            tags={**range_tags(pipeline), REFRESH_TAG: "true"},
-            asset_selection=selected,
-            raise_on_error=False,
-            run_config=None,
-        )
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        tags={**range_tags(pipeline), REFRESH_TAG: "true"},
+        asset_selection=selected,
+        raise_on_error=False,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from ml_assets.registry.store import connected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
@@ -53,15 +55,24 @@ def log_model(handle: RunHandle, model: TrainedModel, *, threads: int) -> str:
 
 
 def load_native(tracking_uri: str, model_uri: str) -> TrainedModel:
-    """Read a logged model (`models:/<name>@<alias>`, too) back as it was trained."""
-    with connected(tracking_uri), TemporaryDirectory() as folder:
+    """Read a model (`models:/m-...`, `models:/<name>/<version>` or `@<alias>`) back as trained."""
+    with connected(tracking_uri) as client, TemporaryDirectory() as folder:
         from mlflow.artifacts import download_artifacts
 
-        root = download_artifacts(model_uri, dst_path=folder, tracking_uri=tracking_uri)
+        source = _source(client, model_uri)
+        root = download_artifacts(source, dst_path=folder, tracking_uri=tracking_uri)
         files = Path(root) / "artifacts"
         trees = (files / _TREES).read_text(encoding="utf-8")
         codec = (files / _CODEC).read_text(encoding="utf-8")
     return TrainedModel(trees, Codec.from_json(codec))
+
+
+def _source(client: MlflowClient, model_uri: str) -> str:
+    """Return where a registered version's files are: MLflow would ask its global registry."""
+    name, mark, which = re.fullmatch(r"models:/([^/@]+)([/@]?)(.*)", model_uri).groups()  # type: ignore[union-attr]
+    if mark == "@":
+        return str(client.get_model_version_by_alias(name, which).source)
+    return str(client.get_model_version(name, which).source) if mark else model_uri
 
 
 def log_baselines(handle: RunHandle, baselines: Sequence[Baseline]) -> None:

@@ -76,11 +76,11 @@ def spine(pipeline: Pipeline) -> tuple[Node, FeatureTable]:
     )
 
 
-def training_sql(pipeline: Pipeline, as_of: datetime) -> str:
-    """Return the SELECT of all entities with a label known at `as_of`, sorted by key."""
+def training_sql(pipeline: Pipeline, as_of: datetime, names: list[str]) -> str:
+    """Return the SELECT of `names` for all entities with a label known at `as_of`, by key."""
     node, table = spine(pipeline)
     key = list(table.key)
-    features = columns([name for name in feature_names(pipeline) if name not in key])
+    features = columns([name for name in names if name not in key])
     zone = pipeline.declaration.time_zone.replace("'", "''")
     return f"""
         SELECT {columns(key)}, _partition,
@@ -146,6 +146,8 @@ def summarise(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> T
     )
 
 
-def read(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> pa.Table:
-    """Return the training set as an Arrow table, sorted by key."""
-    return con.execute(training_sql(pipeline, as_of)).to_arrow_table()
+def read(
+    con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime, names: list[str]
+) -> pa.Table:
+    """Return the training set with the features `names` as an Arrow table, sorted by key."""
+    return con.execute(training_sql(pipeline, as_of, names)).to_arrow_table()

@@ -25,7 +25,8 @@ def _first(con: duckdb.DuckDBPyConnection, pipeline: str) -> None:
         f"""CREATE TABLE {ops}.slices (
             table_name VARCHAR, partition VARCHAR, code_version VARCHAR, data_version VARCHAR,
             inputs VARCHAR, rows_in BIGINT, rows_kept BIGINT, rows_rejected BIGINT,
-            rows_duplicate BIGINT, reasons VARCHAR, excluded VARCHAR, counts VARCHAR, run_id VARCHAR, built_at TIMESTAMPTZ, sequence BIGINT)"""
+            rows_duplicate BIGINT, reasons VARCHAR, excluded VARCHAR, counts VARCHAR,
+            run_id VARCHAR, built_at TIMESTAMPTZ, sequence BIGINT)"""
     )
     con.execute(f"CREATE TABLE {ops}.protected (snapshot BIGINT, owner VARCHAR, since TIMESTAMPTZ)")
 

@@ -1,4 +1,4 @@
--- The clock time lacks its date, its time zone and can be 2400; schedule and delay give the instant.
+-- The clock time lacks its date and zone and can be 2400; schedule and delay give the instant.
 -- A LEFT JOIN: a flight without its schedule row is to be rejected, not lost.
 WITH flights AS (
     SELECT

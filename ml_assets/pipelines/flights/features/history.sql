@@ -33,8 +33,8 @@ route_running AS (
         carrier,
         destination,
         known_at,
-        count(*) OVER running AS arrivals,
-        sum(late) OVER running AS late
+        count(known_at) OVER running AS arrivals,
+        (sum(late) OVER running)::BIGINT AS late
     FROM arrivals
     WINDOW running AS (PARTITION BY origin, carrier, destination ORDER BY known_at)
 ),
@@ -45,8 +45,8 @@ flight_running AS (
         flight_number,
         destination,
         known_at,
-        count(*) OVER running AS arrivals,
-        sum(late) OVER running AS late
+        count(known_at) OVER running AS arrivals,
+        (sum(late) OVER running)::BIGINT AS late
     FROM arrivals
     WINDOW running AS (PARTITION BY carrier, flight_number, destination ORDER BY known_at)
 ),
@@ -56,8 +56,8 @@ origin_hour_running AS (
         origin,
         departure_hour,
         known_at,
-        count(*) OVER running AS arrivals,
-        sum(late) OVER running AS late
+        count(known_at) OVER running AS arrivals,
+        (sum(late) OVER running)::BIGINT AS late
     FROM arrivals
     WINDOW running AS (PARTITION BY origin, departure_hour ORDER BY known_at)
 ),
@@ -65,12 +65,18 @@ origin_hour_running AS (
 windows AS (
     SELECT
         flights.*,
-        coalesce(route_now.arrivals, 0) - coalesce(route_28d.arrivals, 0) AS route_arrivals_28d,
-        coalesce(route_now.late, 0) - coalesce(route_28d.late, 0) AS route_late_28d,
-        coalesce(flight_now.arrivals, 0) - coalesce(flight_28d.arrivals, 0) AS flight_arrivals_28d,
-        coalesce(flight_now.late, 0) - coalesce(flight_28d.late, 0) AS flight_late_28d,
-        coalesce(origin_hour_now.arrivals, 0) - coalesce(origin_hour_28d.arrivals, 0) AS origin_hour_arrivals_28d,
-        coalesce(origin_hour_now.late, 0) - coalesce(origin_hour_28d.late, 0) AS origin_hour_late_28d
+        coalesce(route_now.arrivals, 0)
+            - coalesce(route_28d.arrivals, 0) AS route_arrivals_28d,
+        coalesce(route_now.late, 0)
+            - coalesce(route_28d.late, 0) AS route_late_28d,
+        coalesce(flight_now.arrivals, 0)
+            - coalesce(flight_28d.arrivals, 0) AS flight_arrivals_28d,
+        coalesce(flight_now.late, 0)
+            - coalesce(flight_28d.late, 0) AS flight_late_28d,
+        coalesce(origin_hour_now.arrivals, 0)
+            - coalesce(origin_hour_28d.arrivals, 0) AS origin_hour_arrivals_28d,
+        coalesce(origin_hour_now.late, 0)
+            - coalesce(origin_hour_28d.late, 0) AS origin_hour_late_28d
     FROM flights
     ASOF LEFT JOIN route_running AS route_now
         ON flights.origin = route_now.origin

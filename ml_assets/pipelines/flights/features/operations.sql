@@ -1,7 +1,7 @@
 -- What was known of the day's operations at prediction time.
 -- A window's sum is the running sum at prediction time less the one at the window's start: two ASOF
--- joins, linear in the rows. Running sums are of integers, so the same for any number of threads and
--- for any history before the window. Flights known in the same minute share one running sum.
+-- joins, linear in the rows. Sums are of integers: the same for any number of threads, and whatever
+-- history is visible before the window. Rows known in the same minute share one running sum.
 WITH flights AS (
     SELECT
         flight_date,
@@ -39,8 +39,8 @@ origin_running AS (
     SELECT
         origin,
         known_at,
-        count(*) OVER running AS departures,
-        sum(delay) OVER running AS delay
+        count(known_at) OVER running AS departures,
+        (sum(delay) OVER running)::BIGINT AS delay
     FROM departures
     WINDOW running AS (PARTITION BY origin ORDER BY known_at)
 ),
@@ -50,8 +50,8 @@ origin_carrier_running AS (
         origin,
         carrier,
         known_at,
-        count(*) OVER running AS departures,
-        sum(delay) OVER running AS delay
+        count(known_at) OVER running AS departures,
+        (sum(delay) OVER running)::BIGINT AS delay
     FROM departures
     WINDOW running AS (PARTITION BY origin, carrier ORDER BY known_at)
 ),
@@ -59,8 +59,8 @@ origin_carrier_running AS (
 airports_running AS (
     SELECT
         known_at,
-        count(*) OVER running AS departures,
-        sum(delay) OVER running AS delay
+        count(known_at) OVER running AS departures,
+        (sum(delay) OVER running)::BIGINT AS delay
     FROM departures
     WINDOW running AS (ORDER BY known_at)
 ),
@@ -69,8 +69,8 @@ carrier_running AS (
     SELECT
         carrier,
         known_at,
-        count(*) OVER running AS arrivals,
-        sum(late) OVER running AS late
+        count(known_at) OVER running AS arrivals,
+        (sum(late) OVER running)::BIGINT AS late
     FROM arrivals
     WINDOW running AS (PARTITION BY carrier ORDER BY known_at)
 ),
@@ -79,8 +79,8 @@ destination_running AS (
     SELECT
         destination,
         known_at,
-        count(*) OVER running AS arrivals,
-        sum(late) OVER running AS late
+        count(known_at) OVER running AS arrivals,
+        (sum(late) OVER running)::BIGINT AS late
     FROM arrivals
     WINDOW running AS (PARTITION BY destination ORDER BY known_at)
 ),
@@ -88,18 +88,30 @@ destination_running AS (
 windows AS (
     SELECT
         flights.*,
-        coalesce(origin_now.departures, 0) - coalesce(origin_3h.departures, 0) AS origin_departures_3h,
-        coalesce(origin_now.delay, 0) - coalesce(origin_3h.delay, 0) AS origin_delay_sum_3h,
-        coalesce(origin_now.departures, 0) - coalesce(origin_24h.departures, 0) AS origin_departures_24h,
-        coalesce(origin_now.delay, 0) - coalesce(origin_24h.delay, 0) AS origin_delay_sum_24h,
-        coalesce(origin_carrier_now.departures, 0) - coalesce(origin_carrier_6h.departures, 0) AS origin_carrier_departures_6h,
-        coalesce(origin_carrier_now.delay, 0) - coalesce(origin_carrier_6h.delay, 0) AS origin_carrier_delay_sum_6h,
-        coalesce(airports_now.departures, 0) - coalesce(airports_3h.departures, 0) AS airports_departures_3h,
-        coalesce(airports_now.delay, 0) - coalesce(airports_3h.delay, 0) AS airports_delay_sum_3h,
-        coalesce(carrier_now.arrivals, 0) - coalesce(carrier_24h.arrivals, 0) AS carrier_arrivals_24h,
-        coalesce(carrier_now.late, 0) - coalesce(carrier_24h.late, 0) AS carrier_late_24h,
-        coalesce(destination_now.arrivals, 0) - coalesce(destination_24h.arrivals, 0) AS destination_arrivals_24h,
-        coalesce(destination_now.late, 0) - coalesce(destination_24h.late, 0) AS destination_late_24h
+        coalesce(origin_now.departures, 0)
+            - coalesce(origin_3h.departures, 0) AS origin_departures_3h,
+        coalesce(origin_now.delay, 0)
+            - coalesce(origin_3h.delay, 0) AS origin_delay_sum_3h,
+        coalesce(origin_now.departures, 0)
+            - coalesce(origin_24h.departures, 0) AS origin_departures_24h,
+        coalesce(origin_now.delay, 0)
+            - coalesce(origin_24h.delay, 0) AS origin_delay_sum_24h,
+        coalesce(origin_carrier_now.departures, 0)
+            - coalesce(origin_carrier_6h.departures, 0) AS origin_carrier_departures_6h,
+        coalesce(origin_carrier_now.delay, 0)
+            - coalesce(origin_carrier_6h.delay, 0) AS origin_carrier_delay_sum_6h,
+        coalesce(airports_now.departures, 0)
+            - coalesce(airports_3h.departures, 0) AS airports_departures_3h,
+        coalesce(airports_now.delay, 0)
+            - coalesce(airports_3h.delay, 0) AS airports_delay_sum_3h,
+        coalesce(carrier_now.arrivals, 0)
+            - coalesce(carrier_24h.arrivals, 0) AS carrier_arrivals_24h,
+        coalesce(carrier_now.late, 0)
+            - coalesce(carrier_24h.late, 0) AS carrier_late_24h,
+        coalesce(destination_now.arrivals, 0)
+            - coalesce(destination_24h.arrivals, 0) AS destination_arrivals_24h,
+        coalesce(destination_now.late, 0)
+            - coalesce(destination_24h.late, 0) AS destination_late_24h
     FROM flights
     ASOF LEFT JOIN origin_running AS origin_now
         ON flights.origin = origin_now.origin
@@ -148,9 +160,11 @@ SELECT
     origin_departures_24h::INTEGER AS origin_departures_24h,
     origin_delay_sum_24h / nullif(origin_departures_24h, 0) AS origin_delay_24h,
     origin_carrier_departures_6h::INTEGER AS origin_carrier_departures_6h,
-    origin_carrier_delay_sum_6h / nullif(origin_carrier_departures_6h, 0) AS origin_carrier_delay_6h,
+    origin_carrier_delay_sum_6h
+        / nullif(origin_carrier_departures_6h, 0) AS origin_carrier_delay_6h,
     airports_departures_3h::INTEGER AS airports_departures_3h,
     airports_delay_sum_3h / nullif(airports_departures_3h, 0) AS airports_delay_3h,
     carrier_late_24h / nullif(carrier_arrivals_24h, 0) AS carrier_late_rate_24h,
-    destination_late_24h / nullif(destination_arrivals_24h, 0) AS destination_late_rate_24h
+    destination_late_24h
+        / nullif(destination_arrivals_24h, 0) AS destination_late_rate_24h
 FROM windows

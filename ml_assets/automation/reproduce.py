@@ -1,0 +1,84 @@
+"""Rebuild a registered model from its record and say whether it is the same, or why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ml_assets.assets.train import code_versions, read_at
+from ml_assets.errors import StorageError, TrackingError
+
+if TYPE_CHECKING:
+    from ml_assets.registry.record import TrainingRecord
+    from ml_assets.registry.versions import Version
+    from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """The verdict on one version."""
+
+    version: Version
+    identical: bool
+    model_hash: str | None
+    """Hash of the rebuilt model; None where its data is gone."""
+    reasons: list[str]
+    """What is not as when the model was trained."""
+
+    def lines(self) -> list[str]:
+        """Return the verdict in words, first the answer."""
+        name = f"{self.version.name} version {self.version.version}"
+        if self.identical:
+            return [f"identical: {name} was rebuilt bit for bit, hash {self.model_hash}", *self.reasons]
+        if self.model_hash is None:
+            return [f"gone: {name} cannot be rebuilt", *self.reasons]
+        why = self.reasons or ["nothing known differs: please report this as a fault"]
+        return [f"different: {name} came out with hash {self.model_hash}", *why]
+
+
+def find_version(settings: Settings, reference: str) -> Version:
+    """Return the version that `name@alias` or `name/number` names; raises TrackingError."""
+    from ml_assets.registry.versions import versions
+
+    name, mark, which = reference.partition("@" if "@" in reference else "/")
+    found = versions(settings.tracking_uri, name)
+    for one in found:
+        if (mark == "@" and which in one.aliases) or (mark == "/" and which == str(one.version)):
+            return one
+    known = ", ".join(f"{name}/{one.version}" for one in found) or "none"
+    raise TrackingError(
+        f"No registered version is called {reference}.", f"Versions of {name}: {known}."
+    )
+
+
+def reproduce(pipeline: Pipeline, settings: Settings, version: Version) -> Reproduction:
+    """Rebuild the training set from the recorded snapshot and train with recorded parameters."""
+    from ml_assets.registry.record import differences, environment, read_record
+
+    record = read_record(settings.tracking_uri, version.run_id)
+    reasons = differences(record, environment(), code_versions(pipeline))
+    try:
+        rebuilt, digest = _retrain(pipeline, settings, record)
+    except StorageError as error:
+        return Reproduction(version, identical=False, model_hash=None, reasons=[str(error), *reasons])
+    if digest != record.training_set_hash:
+        reasons.insert(0, f"training set: {record.training_set_hash} then, {digest} now")
+    return Reproduction(version, rebuilt == record.model_hash, rebuilt, reasons)
+
+
+def _retrain(pipeline: Pipeline, settings: Settings, record: TrainingRecord) -> tuple[str, str]:
+    from ml_assets.ml import boost, codec, split
+
+    table, digest = read_at(
+        pipeline, settings, record.snapshot_id, record.labels_known_by, record.features
+    )
+    rows = split.cut(table, record.windows["train"], record.windows["test"]).before
+    model = boost.train(
+        rows,
+        codec.fit(rows, record.features),
+        record.parameters,
+        record.rounds,
+        replace(pipeline.declaration.model, seed=record.seed, threads=record.threads),
+    )
+    return model.model_hash, digest

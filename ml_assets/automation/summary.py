@@ -1,0 +1,116 @@
+"""What a person wants to read after a run, from what the run left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from ml_assets.tables.summary import Totals, all_totals
+from ml_assets.warehouse.lake import connect
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The numbers of the newest evaluation, as its materialization carries them."""
+
+    version: int
+    report: Path
+    metrics: dict[str, float]
+
+    def candidates(self) -> list[str]:
+        """Return the names of the model and its baselines, the model first."""
+        return list(dict.fromkeys(name.split(" ")[0] for name in self.metrics))
+
+    def estimate(self, candidate: str, metric: str) -> str:
+        """Return `0.755 (0.741 to 0.768)`, a dash where it was not measured."""
+        name = f"{candidate} {metric}"
+        if name not in self.metrics:
+            return "-"
+        low, high = self.metrics[f"{name}_low"], self.metrics[f"{name}_high"]
+        return f"{self.metrics[name]:.3f} ({low:.3f} to {high:.3f})"
+
+
+def newest_evaluation(instance: dg.DagsterInstance, pipeline: Pipeline) -> Evaluated | None:
+    """Return the newest evaluation of the pipeline, None where there is none."""
+    key = dg.AssetKey([pipeline.name, "evaluation"])
+    event = instance.get_latest_materialization_event(key)
+    found = event.asset_materialization if event is not None else None
+    if found is None:
+        return None
+    value = {name: item.value for name, item in found.metadata.items()}
+    metrics = {name: number for name, number in value.items() if " " in name and isinstance(number, float)}
+    return Evaluated(int(value["version"]), Path(str(value["report"])), metrics)
+
+
+def print_summary(
+    console: Console, instance: dg.DagsterInstance, pipeline: Pipeline, settings: Settings
+) -> None:
+    """Print rows in, kept and rejected, test metrics beside the baselines, and what to do next."""
+    with connect(pipeline.name, settings, read_only=True) as con:
+        console.print(_rows(pipeline, all_totals(con, pipeline)))
+    evaluated = newest_evaluation(instance, pipeline)
+    if evaluated is None:
+        console.print("No model has been evaluated yet.")
+        return
+    console.print(_metrics(evaluated))
+    console.print(f"Model     {pipeline.name} version {evaluated.version} ({_aliases(pipeline, settings, evaluated.version)})")
+    console.print(f"Report    {evaluated.report}", soft_wrap=True)
+    console.print(
+        "Next      make ui        look at lineage, tables, checks and runs\n"
+        "          make evaluate  walk forward through time, a model per partition\n"
+        f"          ml-assets sql {pipeline.name} \"FROM cleaned.{next(iter(pipeline.declaration.cleaned))} LIMIT 5\""
+    )
+
+
+def _rows(pipeline: Pipeline, totals: dict[str, Totals]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=f"{pipeline.name}: every row accounted for", title_justify="left")
+    table.add_column("table")
+    for name in ("rows in", "kept", "rejected", "duplicates", "excluded"):
+        table.add_column(name, justify="right")
+    table.add_column("why")
+    for dotted, found in totals.items():
+        numbers = (found.rows_in, found.kept, _sum(found.rejected), found.duplicates, _sum(found.excluded))
+        why = ", ".join(f"{n:,} {name}" for name, n in {**found.rejected, **found.excluded}.items() if n)
+        table.add_row(dotted, *(f"{number:,}" for number in numbers), why)
+    return table
+
+
+def _metrics(evaluated: Evaluated) -> Table:
+    from rich.table import Table
+
+    names = [
+        name
+        for name in ("auc", "average_precision", "log_loss", "brier", "mae", "rmse")
+        if any(key.endswith(f" {name}") for key in evaluated.metrics)
+    ]
+    title = "Test metrics with 95 % intervals from resampling days"
+    table = Table(title=title, title_justify="left")
+    table.add_column("candidate")
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for candidate in evaluated.candidates():
+        table.add_row(candidate, *(evaluated.estimate(candidate, name) for name in names))
+    return table
+
+
+def _aliases(pipeline: Pipeline, settings: Settings, version: int) -> str:
+    from ml_assets.registry.versions import versions
+
+    found = {one.version: one for one in versions(settings.tracking_uri, pipeline.name)}
+    return ", ".join(found[version].aliases) or "no alias" if version in found else "not registered"
+
+
+def _sum(counts: dict[str, int]) -> int:
+    return sum(counts.values())

@@ -1,0 +1,180 @@
+"""`ml-assets`: the command line, thin over the platform."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ml_assets.errors import MLAssetsError
+
+if TYPE_CHECKING:
+    from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
+
+
+class _People(click.Group):
+    """Shows a user's fault as text, without the trace of the code that found it."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except MLAssetsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_People, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """ML pipelines on Dagster, DuckDB and LightGBM that are safe to leave switched on."""
+    # Without a home Dagster would forget its runs; a set one is respected.
+    os.environ.setdefault("DAGSTER_HOME", str(Path.cwd() / ".dagster"))
+    warnings.filterwarnings("ignore", module=r"dagster(\..*)?")
+
+
+def _pipeline(name: str) -> Pipeline:
+    from ml_assets.component.pipeline import load_folder
+    from ml_assets.definitions import pipeline_folders
+
+    folders = {folder.name: folder for folder in pipeline_folders()}
+    if name not in folders:
+        raise click.ClickException(f"No pipeline {name!r}. There are: {', '.join(folders)}.")
+    return load_folder(folders[name])
+
+
+def _settings() -> Settings:
+    from ml_assets.warehouse.settings import Settings
+
+    return Settings.from_environment()
+
+
+@main.command()
+@click.argument("pipeline")
+def run(pipeline: str) -> None:
+    """Materialize what is not up to date and print a summary."""
+    import dagster as dg
+    from rich.console import Console
+
+    from ml_assets.automation.guard import recover
+    from ml_assets.automation.launch import due, run_due
+    from ml_assets.automation.summary import print_summary
+    from ml_assets.definitions import defs
+
+    loaded, settings, console = _pipeline(pipeline), _settings(), Console()
+    with dg.DagsterInstance.get() as instance:
+        for run_id in recover(instance, settings):
+            console.print(f"Run {run_id} was killed; it is marked as failed now.")
+        found = due(loaded, settings)
+        if not found.steps and found.model is None:
+            console.print(f"{pipeline} is up to date.")
+        else:
+            result = run_due(defs, loaded, found, instance)
+            if not result.success:
+                raise click.ClickException(f"Run {result.run_id} failed; its last messages say why.")
+        print_summary(console, instance, loaded, settings)
+
+
+@main.command()
+@click.argument("pipeline")
+def evaluate(pipeline: str) -> None:
+    """Walk forward through time: a model per test partition, trained on the past only."""
+    import dagster as dg
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from ml_assets.automation.launch import run_job
+    from ml_assets.definitions import defs
+
+    loaded = _pipeline(pipeline)
+    with dg.DagsterInstance.get() as instance:
+        result = run_job(defs, loaded, f"{pipeline}_evaluate", instance)
+        if not result.success:
+            raise click.ClickException(f"Run {result.run_id} failed; its last messages say why.")
+        event = instance.get_latest_materialization_event(dg.AssetKey([pipeline, "walk_forward"]))
+    if event is not None and event.asset_materialization is not None:
+        Console().print(Markdown(str(event.asset_materialization.metadata["table"].value)))
+
+
+@main.command()
+@click.argument("pipeline")
+def plan(pipeline: str) -> None:
+    """Show what a run would rebuild, and why."""
+    from ml_assets.automation.launch import due
+
+    found = due(_pipeline(pipeline), _settings())
+    for step in found.steps:
+        click.echo(f"{step.node.dotted:<24} {step.partition or '-':<10} {step.reason}")
+    if found.model is not None:
+        click.echo(f"{'model':<24} {'-':<10} {found.model}")
+    if not found.steps and found.model is None:
+        click.echo(f"{pipeline} is up to date.")
+
+
+@main.command("list")
+def list_pipelines() -> None:
+    """List the pipelines with their state."""
+    from ml_assets.automation.launch import due
+    from ml_assets.component.pipeline import load_folder
+    from ml_assets.definitions import pipeline_folders
+
+    for folder in pipeline_folders():
+        try:
+            found = due(load_folder(folder), _settings())
+            state = f"{len(found.steps)} slices due" if found.steps else found.model or "up to date"
+        except MLAssetsError as error:
+            state = f"broken: {error.fact}"
+        click.echo(f"{folder.name:<16} {state}")
+
+
+@main.command()
+@click.argument("pipeline")
+@click.argument("query")
+def sql(pipeline: str, query: str) -> None:
+    """Run a read-only query; raw.x, cleaned.x and features.x are the pipeline's tables."""
+    from ml_assets.warehouse.notebook import open_lake
+
+    with open_lake(pipeline) as con:
+        click.echo(str(con.sql(query)))
+
+
+@main.command()
+@click.argument("reference")
+def reproduce(reference: str) -> None:
+    """Rebuild a registered model, such as flights@champion or flights/3, bit for bit."""
+    from ml_assets.automation.reproduce import find_version
+    from ml_assets.automation.reproduce import reproduce as rebuild
+
+    settings = _settings()
+    version = find_version(settings, reference)
+    found = rebuild(_pipeline(version.name), settings, version)
+    for line in found.lines():
+        click.echo(line)
+    sys.exit(0 if found.identical else 1)
+
+
+@main.command()
+@click.argument("pipeline")
+@click.option("--keep-days", default=30, show_default=True, help="Age of the oldest snapshot kept.")
+def maintain(pipeline: str, keep_days: int) -> None:
+    """Expire old snapshots, merge small files and give their space back; champions' data stays."""
+    from datetime import timedelta
+
+    from ml_assets.warehouse.lake import connect
+    from ml_assets.warehouse.snapshots import maintain as tidy
+
+    with connect(_pipeline(pipeline).name, _settings()) as con:
+        done = tidy(con, pipeline, timedelta(days=keep_days), on_wait=click.echo)
+    click.echo(f"{len(done.expired)} snapshots expired, {done.removed_files} files removed.")
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI.")
+@click.option("--mlflow-port", default=5000, show_default=True, help="Port of the MLflow UI.")
+def ui(port: int, mlflow_port: int) -> None:
+    """Serve the Dagster UI with its daemon, and MLflow's, on localhost until interrupted."""
+    from ml_assets.automation.servers import serve
+
+    serve(port, mlflow_port, _settings(), click.echo)
