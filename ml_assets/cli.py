@@ -73,7 +73,9 @@ def run(pipeline: str) -> None:
         else:
             result = run_due(defs, loaded, found, instance)
             if not result.success:
-                raise click.ClickException(f"Run {result.run_id} failed; its last messages say why.")
+                raise click.ClickException(
+                    f"Run {result.run_id} failed; its last messages say why."
+                )
         print_summary(console, instance, loaded, settings)
 
 
@@ -85,6 +87,7 @@ def evaluate(pipeline: str) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
+    from ml_assets.assets.events import latest
     from ml_assets.automation.launch import run_job
     from ml_assets.definitions import defs
 
@@ -93,9 +96,9 @@ def evaluate(pipeline: str) -> None:
         result = run_job(defs, loaded, f"{pipeline}_evaluate", instance)
         if not result.success:
             raise click.ClickException(f"Run {result.run_id} failed; its last messages say why.")
-        event = instance.get_latest_materialization_event(dg.AssetKey([pipeline, "walk_forward"]))
-    if event is not None and event.asset_materialization is not None:
-        Console().print(Markdown(str(event.asset_materialization.metadata["table"].value)))
+        found = latest(instance, dg.AssetKey([pipeline, "walk_forward"]))
+    if found is not None:
+        Console().print(Markdown(found["table"]))
 
 
 @main.command()
@@ -178,3 +181,7 @@ def ui(port: int, mlflow_port: int) -> None:
     from ml_assets.automation.servers import serve
 
     serve(port, mlflow_port, _settings(), click.echo)
+
+
+if __name__ == "__main__":
+    main()

@@ -43,7 +43,7 @@ def _load_or_break(folder: Path) -> dg.Definitions:
         if strict:
             raise
         return broken_pipeline(folder.name, str(error))
-    except Exception as error:  # noqa: BLE001 - a user's Python beside the YAML may raise anything
+    except Exception as error:
         if strict:
             raise
         cause = _root(error)

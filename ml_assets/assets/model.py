@@ -86,7 +86,11 @@ def _train(
         uri = log_model(handle, fitted.model, threads=record.threads)
     # Registered only when the run is closed: a version is always of a finished run.
     version = versions.register(
-        settings.tracking_uri, pipeline.name, handle.run_id, uri, {"dagster.run_id": run_id(context)}
+        settings.tracking_uri,
+        pipeline.name,
+        handle.run_id,
+        uri,
+        {"dagster.run_id": run_id(context)},
     )
     return version, handle, trained
 
@@ -103,7 +107,7 @@ def _fit(
     def progress(number: int, budget: int, value: float) -> None:
         context.log.info(f"trial {number} of {budget}: loss {value:.5f}")
 
-    return train(pipeline, settings, source.snapshot, source.as_of, progress)
+    return train(pipeline, settings, source.snapshot, source.as_of, progress, context.log.info)
 
 
 def _metadata(

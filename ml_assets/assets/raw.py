@@ -1,11 +1,11 @@
 """Assets of raw tables: what a source delivers, typed, with the rows that could not be."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml_assets.assets.shell import checks_of, lake_of, table_arguments
+from ml_assets.assets.shell import checks_of, declared, lake_of, table_arguments
 from ml_assets.assets.slices import (
     check,
     due,
@@ -37,7 +37,6 @@ def raw_asset(pipeline: "Pipeline", node: "Node") -> dg.AssetsDefinition:
         )
     )
 
-    @dg.asset(**arguments)
     def build(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
@@ -46,19 +45,19 @@ def raw_asset(pipeline: "Pipeline", node: "Node") -> dg.AssetsDefinition:
             try:
                 loading, built = _load(context, con, pipeline, node, keys) if keys else (None, [])
             except MLAssetsError as error:
-                yield from refused(context, pipeline, node, error)
+                yield from refused(pipeline, node, error)
                 raise failure(error) from error
             for name in checks_of(node):
                 yield check(pipeline, node, name, [])
             yield _undeclared(pipeline, node, loading)
-            metadata = table_metadata(con, pipeline, node)
+            metadata: dict[str, Any] = {**table_metadata(con, pipeline, node)}
             if loading is not None:
                 metadata |= {"source": loading.source, "rows_outside_partitions": loading.outside}
             if not node.partitioned and built:
                 metadata |= numbers(built[-1])
             yield dg.MaterializeResult(metadata=metadata)
 
-    return build
+    return declared(arguments, build)
 
 
 def _load(

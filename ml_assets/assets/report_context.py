@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ml_assets.assets.events import latest_check
 from ml_assets.assets.shell import asset_key
 from ml_assets.reports.context import (
     ModelFacts,
@@ -138,15 +139,12 @@ def _known_at(node: Node) -> str | None:
 def _travels(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterable[TimeTravel]:
     for node in pipeline.features:
         key = dg.AssetCheckKey(asset_key(pipeline, *node.name), "time_travel")
-        records = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])
-        event = records[key].event if key in records else None
-        evaluation = event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
-        if evaluation is not None:
-            value = {name: item.value for name, item in evaluation.metadata.items()}
+        found = latest_check(instance, key)
+        if found is not None:
             yield TimeTravel(
                 table=node.dotted,
-                passed=evaluation.passed,
-                cutoffs=int(value.get("cutoffs", 0)),
-                rows=int(value.get("rows_compared", 0)),
-                leaking=tuple(value.get("leaking", ())),
+                passed=found.passed,
+                cutoffs=found.values["cutoffs"],
+                rows=found.values["rows_compared"],
+                leaking=tuple(found.values["leaking"]),
             )

@@ -9,6 +9,8 @@ import dagster as dg
 from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ml_assets.sql.tables import Column
     from ml_assets.tables.pipeline import Node, Pipeline
     from ml_assets.warehouse.resource import LakeResource
@@ -63,7 +65,9 @@ def lake_of(context: dg.AssetExecutionContext, pipeline: Pipeline) -> LakeResour
     return lake
 
 
-def table_arguments(pipeline: Pipeline, node: Node, lineage: dg.TableColumnLineage | None) -> dict[str, Any]:
+def table_arguments(
+    pipeline: Pipeline, node: Node, lineage: dg.TableColumnLineage | None
+) -> dict[str, Any]:
     """Return the keyword arguments of the `@dg.asset` that builds `node`."""
     key = asset_key(pipeline, *node.name)
     return {
@@ -83,6 +87,12 @@ def table_arguments(pipeline: Pipeline, node: Node, lineage: dg.TableColumnLinea
             for name in checks_of(node)
         ],
     }
+
+
+def declared(arguments: dict[str, Any], build: Callable[..., Any]) -> dg.AssetsDefinition:
+    """Return `build` as the asset that `arguments` describe."""
+    definition: dg.AssetsDefinition = dg.asset(**arguments)(build)
+    return definition
 
 
 def partitions_def(pipeline: Pipeline) -> dg.TimeWindowPartitionsDefinition:
@@ -133,7 +143,9 @@ def _description(node: Node) -> str:
     return "\n\n".join(parts)
 
 
-def _metadata(pipeline: Pipeline, node: Node, lineage: dg.TableColumnLineage | None) -> dict[str, Any]:
+def _metadata(
+    pipeline: Pipeline, node: Node, lineage: dg.TableColumnLineage | None
+) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "dagster/table_name": ".".join([pipeline.name, *node.name]),
         "dagster/column_schema": column_schema(node),

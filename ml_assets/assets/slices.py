@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ml_assets.assets.shell import CHECKS, asset_key, checks_of
-from ml_assets.errors import MLAssetsError
 from ml_assets.tables.build import Built, SliceFaultError
 from ml_assets.tables.load import source_of
 from ml_assets.tables.plan import Stored, plan
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from ml_assets.errors import MLAssetsError
     from ml_assets.tables.pipeline import Node, Pipeline
 
 REFRESH_TAG = "ml_assets/refresh"
@@ -32,14 +32,16 @@ def keys_of(context: dg.AssetExecutionContext, node: Node) -> list[str | None]:
 def due(
     context: dg.AssetExecutionContext, con: DuckDBPyConnection, pipeline: Pipeline, node: Node
 ) -> list[str | None]:
-    """Return the slices of the run to build: all of them, in a refresh only those not up to date."""
+    """Return the slices of the run to build; in a refresh only those that are not up to date."""
     keys = keys_of(context, node)
     if REFRESH_TAG not in context.run.tags:
         return keys
     stored = Stored(ledger.current(con, pipeline.name))
     raw = node.layer == "raw"
     sources = {node.table: source_of(node).fingerprint()} if raw else {}
-    stale = {step.partition for step in plan(pipeline, stored, sources) if step.node.name == node.name}
+    stale = {
+        step.partition for step in plan(pipeline, stored, sources) if step.node.name == node.name
+    }
     found = [key for key in keys if key in stale]
     if not found:
         context.log.info("up to date")
@@ -81,9 +83,7 @@ def numbers(built: Built) -> dict[str, Any]:
     }
 
 
-def refused(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, node: Node, error: MLAssetsError
-) -> Iterator[dg.AssetCheckResult]:
+def refused(pipeline: Pipeline, node: Node, error: MLAssetsError) -> Iterator[dg.AssetCheckResult]:
     """Yield the checks that failed; the caller then raises, so nothing downstream runs."""
     faults: Mapping[str, list[str]] = {"schema": [str(error)]}
     if isinstance(error, SliceFaultError):
@@ -108,4 +108,6 @@ def check(pipeline: Pipeline, node: Node, name: str, faults: list[str]) -> dg.As
 
 def failure(error: MLAssetsError) -> dg.Failure:
     """Return the step failure that shows the fact and what to do."""
-    return dg.Failure(description=str(error), metadata={"what to do": error.hint}, allow_retries=False)
+    return dg.Failure(
+        description=str(error), metadata={"what to do": error.hint}, allow_retries=False
+    )

@@ -1,11 +1,11 @@
 """Assets of cleaned and feature tables: one SELECT each, built slice by slice."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml_assets.assets.shell import checks_of, lake_of, table_arguments
+from ml_assets.assets.shell import checks_of, declared, lake_of, table_arguments
 from ml_assets.assets.slices import (
     check,
     due,
@@ -36,7 +36,6 @@ def select_asset(
 ) -> dg.AssetsDefinition:
     """Return the asset that runs `node`'s SELECT."""
 
-    @dg.asset(**table_arguments(pipeline, node, lineage))
     def build(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
@@ -45,19 +44,19 @@ def select_asset(
                 built = list(_build_due(context, con, pipeline, node))
                 travelled = _travel(context, con, pipeline, node, built)
             except MLAssetsError as error:
-                yield from refused(context, pipeline, node, error)
+                yield from refused(pipeline, node, error)
                 raise failure(error) from error
             for name in checks_of(node):
                 if name != TIME_TRAVEL:
                     yield check(pipeline, node, name, [])
             if travelled is not None:
                 yield _time_travel_check(pipeline, node, travelled)
-            metadata = table_metadata(con, pipeline, node)
+            metadata: dict[str, Any] = {**table_metadata(con, pipeline, node)}
             if not node.partitioned and built:
                 metadata |= numbers(built[-1])
             yield dg.MaterializeResult(metadata=metadata)
 
-    return build
+    return declared(table_arguments(pipeline, node, lineage), build)
 
 
 def _build_due(

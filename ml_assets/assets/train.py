@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from ml_assets.ml import split
+from ml_assets.ml.training_table import PARTITION
 from ml_assets.tables import training
 from ml_assets.tables.freshness import training_inputs
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.slices import content_hash
+from ml_assets.warehouse.turn import file_turn
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ml_assets.ml.tune import Progress
     from ml_assets.registry.record import TrainingRecord
     from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.faults import OnWait
     from ml_assets.warehouse.settings import Settings
 
 TRAINER = 1
@@ -69,6 +72,7 @@ def train(
     snapshot: int,
     as_of: datetime,
     progress: Progress,
+    on_wait: OnWait,
 ) -> Trained:
     """Tune, train and fit the baselines on the declared split, from the lake at `snapshot`."""
     from ml_assets.ml import fit
@@ -76,13 +80,15 @@ def train(
     names = training.feature_names(pipeline)
     table, digest = read_at(pipeline, settings, snapshot, as_of, names)
     spec = pipeline.declaration.model
-    windows = split.declared(table["_partition"].unique().to_pylist(), spec.split)
+    windows = split.declared(table[PARTITION].unique().to_pylist(), spec.split)
     # The study bears the data's and the code's hash: only the same search is ever resumed.
     study = f"{pipeline.name}-{digest}-{training_code(pipeline)}"
     folder = settings.data / "tuning"
     folder.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{folder / pipeline.name}.sqlite"
-    fitted = fit.fit(table, names, spec, windows, storage, study, progress)
+    # A search that another process still works on would be taken for a killed one.
+    with file_turn(folder / f"{pipeline.name}.lock", pipeline.name, "tuning", on_wait):
+        fitted = fit.fit(table, names, spec, windows, storage, study, progress)
     record = _record(pipeline, snapshot, as_of, digest, windows, names, fitted)
     return Trained(fitted, record)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets import clock
+from ml_assets.assets.events import latest
 from ml_assets.assets.shell import asset_key, lake_of, resources_of
 from ml_assets.assets.slices import failure
 from ml_assets.errors import MLAssetsError
@@ -70,13 +71,11 @@ def training_set_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
 
 def reading(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> Reading:
     """Return how the newest training set is to be read; raises MLAssetsError if there is none."""
-    event = context.instance.get_latest_materialization_event(asset_key(pipeline, NAME))
-    found = event.asset_materialization if event is not None else None
-    if found is None:
+    value = latest(context.instance, asset_key(pipeline, NAME))
+    if value is None:
         raise MLAssetsError(
             f"{pipeline.name} has no training set yet.", f"Materialize {pipeline.name}/{NAME}."
         )
-    value = {name: item.value for name, item in found.metadata.items()}
     return Reading(
         int(value["snapshot"]),
         datetime.fromtimestamp(value["as_of"], UTC),

@@ -25,7 +25,7 @@ class RunGuard(dg.ConfigurableResource[None]):
     """Held by every run; its lock dies with the process, which is how a killed run is told."""
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RunGuard]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[None]:
         """Recover from killed runs, then mark this one as alive until it ends."""
         settings = Settings.from_environment()
         if context.instance is not None and context.run_id is not None:
@@ -33,9 +33,9 @@ class RunGuard(dg.ConfigurableResource[None]):
                 if context.log is not None:
                     context.log.warning(f"run {run_id} was killed; it is marked as failed now")
             with liveness.hold(context.run_id, settings):
-                yield self
+                yield
         else:
-            yield self
+            yield
 
 
 def recover(instance: dg.DagsterInstance, settings: Settings) -> list[str]:

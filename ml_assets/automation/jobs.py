@@ -28,7 +28,9 @@ def pipeline_automation(pipeline: Pipeline) -> Automation:
     """Return the jobs and the schedule of `pipeline`."""
     refresh = refresh_job(pipeline)
     spec = pipeline.declaration.schedule
-    schedules = [] if spec is None else [_schedule(pipeline, refresh, spec.cron, enabled=spec.enabled)]
+    schedules = (
+        [] if spec is None else [_schedule(pipeline, refresh, spec.cron, enabled=spec.enabled)]
+    )
     return {"jobs": [whole_job(pipeline), refresh, evaluate_job(pipeline)], "schedules": schedules}
 
 
@@ -63,7 +65,7 @@ def evaluate_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
         f"{pipeline.name}_evaluate",
         dg.AssetSelection.assets([pipeline.name, "walk_forward"]),
         config=CONSOLE,
-        description=f"A model of {pipeline.name} per test partition, each trained on the past only.",
+        description=f"A model of {pipeline.name} per test partition, trained on the past only.",
     )
 
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ml_assets.automation.jobs import range_tags
 from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.assets.train import code_versions
+from ml_assets.automation.jobs import CONSOLE, range_tags
 from ml_assets.errors import StorageError
 from ml_assets.tables.load import source_of
 from ml_assets.tables.plan import Step, Stored, plan
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect
-from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
 
 MODEL_ASSETS = ("training_set", "model", "evaluation", "promotion")
 
@@ -63,7 +63,9 @@ def _model_reason(pipeline: Pipeline, settings: Settings) -> str | None:
     before = read_record(settings.tracking_uri, found[-1].run_id).code_versions
     now = code_versions(pipeline)
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    return f"code changed since version {found[-1].version}: {', '.join(changed)}" if changed else None
+    return (
+        f"code changed since version {found[-1].version}: {', '.join(changed)}" if changed else None
+    )
 
 
 def run_due(
@@ -89,5 +91,6 @@ def run_job(
         instance=instance,
         tags={**range_tags(pipeline), REFRESH_TAG: "true"},
         asset_selection=selected,
+        run_config=CONSOLE,
         raise_on_error=False,
     )

@@ -30,7 +30,10 @@ class Reproduction:
         """Return the verdict in words, first the answer."""
         name = f"{self.version.name} version {self.version.version}"
         if self.identical:
-            return [f"identical: {name} was rebuilt bit for bit, hash {self.model_hash}", *self.reasons]
+            return [
+                f"identical: {name} was rebuilt bit for bit, hash {self.model_hash}",
+                *self.reasons,
+            ]
         if self.model_hash is None:
             return [f"gone: {name} cannot be rebuilt", *self.reasons]
         why = self.reasons or ["nothing known differs: please report this as a fault"]
@@ -61,7 +64,9 @@ def reproduce(pipeline: Pipeline, settings: Settings, version: Version) -> Repro
     try:
         rebuilt, digest = _retrain(pipeline, settings, record)
     except StorageError as error:
-        return Reproduction(version, identical=False, model_hash=None, reasons=[str(error), *reasons])
+        return Reproduction(
+            version, identical=False, model_hash=None, reasons=[str(error), *reasons]
+        )
     if digest != record.training_set_hash:
         reasons.insert(0, f"training set: {record.training_set_hash} then, {digest} now")
     return Reproduction(version, rebuilt == record.model_hash, rebuilt, reasons)

@@ -30,7 +30,10 @@ def serve(port: int, mlflow_port: int, settings: Settings, tell: Callable[[str],
             tell(f"Run {run_id} was killed; it is marked as failed now.")
     # MLflow's own creation of a store is not safe when it is interrupted.
     prepare(settings.tracking_uri)
-    servers = [subprocess.Popen(command, env=environment()) for command in commands(port, mlflow_port, settings)]
+    servers = [
+        subprocess.Popen(command, env=environment())  # noqa: S603 - our own command lines
+        for command in commands(port, mlflow_port, settings)
+    ]
     tell(f"Dagster  http://{HOST}:{port}\nMLflow   http://{HOST}:{mlflow_port}\nCtrl-C ends both.")
     try:
         while all(server.poll() is None for server in servers):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ml_assets.assets.events import latest
 from ml_assets.tables.summary import Totals, all_totals
 from ml_assets.warehouse.lake import connect
 
@@ -42,13 +43,12 @@ class Evaluated:
 
 def newest_evaluation(instance: dg.DagsterInstance, pipeline: Pipeline) -> Evaluated | None:
     """Return the newest evaluation of the pipeline, None where there is none."""
-    key = dg.AssetKey([pipeline.name, "evaluation"])
-    event = instance.get_latest_materialization_event(key)
-    found = event.asset_materialization if event is not None else None
-    if found is None:
+    value = latest(instance, dg.AssetKey([pipeline.name, "evaluation"]))
+    if value is None:
         return None
-    value = {name: item.value for name, item in found.metadata.items()}
-    metrics = {name: number for name, number in value.items() if " " in name and isinstance(number, float)}
+    metrics = {
+        name: number for name, number in value.items() if " " in name and isinstance(number, float)
+    }
     return Evaluated(int(value["version"]), Path(str(value["report"])), metrics)
 
 
@@ -63,12 +63,14 @@ def print_summary(
         console.print("No model has been evaluated yet.")
         return
     console.print(_metrics(evaluated))
-    console.print(f"Model     {pipeline.name} version {evaluated.version} ({_aliases(pipeline, settings, evaluated.version)})")
+    alias = _aliases(pipeline, settings, evaluated.version)
+    example = next(iter(pipeline.declaration.cleaned))
+    console.print(f"Model     {pipeline.name} version {evaluated.version} ({alias})")
     console.print(f"Report    {evaluated.report}", soft_wrap=True)
     console.print(
         "Next      make ui        look at lineage, tables, checks and runs\n"
         "          make evaluate  walk forward through time, a model per partition\n"
-        f"          ml-assets sql {pipeline.name} \"FROM cleaned.{next(iter(pipeline.declaration.cleaned))} LIMIT 5\""
+        f'          ml-assets sql {pipeline.name} "FROM cleaned.{example} LIMIT 5"'
     )
 
 
@@ -76,13 +78,21 @@ def _rows(pipeline: Pipeline, totals: dict[str, Totals]) -> Table:
     from rich.table import Table
 
     table = Table(title=f"{pipeline.name}: every row accounted for", title_justify="left")
-    table.add_column("table")
+    table.add_column("table", no_wrap=True)
     for name in ("rows in", "kept", "rejected", "duplicates", "excluded"):
         table.add_column(name, justify="right")
     table.add_column("why")
     for dotted, found in totals.items():
-        numbers = (found.rows_in, found.kept, _sum(found.rejected), found.duplicates, _sum(found.excluded))
-        why = ", ".join(f"{n:,} {name}" for name, n in {**found.rejected, **found.excluded}.items() if n)
+        numbers = (
+            found.rows_in,
+            found.kept,
+            _sum(found.rejected),
+            found.duplicates,
+            _sum(found.excluded),
+        )
+        why = ", ".join(
+            f"{n:,} {name}" for name, n in {**found.rejected, **found.excluded}.items() if n
+        )
         table.add_row(dotted, *(f"{number:,}" for number in numbers), why)
     return table
 
@@ -97,7 +107,7 @@ def _metrics(evaluated: Evaluated) -> Table:
     ]
     title = "Test metrics with 95 % intervals from resampling days"
     table = Table(title=title, title_justify="left")
-    table.add_column("candidate")
+    table.add_column("candidate", no_wrap=True)
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     for candidate in evaluated.candidates():

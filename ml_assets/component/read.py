@@ -14,6 +14,8 @@ from ml_assets.tables.declaration import Declaration
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pydantic_core import ErrorDetails
+
 COMPONENT = "ml_assets.component.MLPipeline"
 
 
@@ -37,7 +39,9 @@ def _document(path: Path) -> dict[str, Any]:
             "Check quotes, colons and indentation there and in the line before.",
         ) from error
     if not isinstance(document, dict) or document.get("type") != COMPONENT:
-        raise DeclarationError(f"{path}:1: the file does not start with its type.", f"Write `type: {COMPONENT}`.")
+        raise DeclarationError(
+            f"{path}:1: the file does not start with its type.", f"Write `type: {COMPONENT}`."
+        )
     return document
 
 
@@ -47,16 +51,18 @@ def _explained(path: Path, error: ValidationError) -> DeclarationError:
         location = [part for part in fault["loc"] if not _is_branch(part)]
         line = _line(path, ["attributes", *location])
         where = ".".join(str(part) for part in location)
-        faults.append(f"{path}:{line}: {where}: {_message(fault, location, error)}")
+        faults.append(f"{path}:{line}: {where}: {_message(fault, location)}")
     return DeclarationError("\n".join(faults), "The reference of defs.yaml lists every key.")
 
 
 def _is_branch(part: int | str) -> bool:
     """Tell pydantic's own markers, such as the branch of a union, from keys of the file."""
-    return isinstance(part, str) and (part.startswith("function-") or part in {"[key]", "str", "int", "float", "bool"})
+    return isinstance(part, str) and (
+        part.startswith("function-") or part in {"[key]", "str", "int", "float", "bool"}
+    )
 
 
-def _message(fault: Any, location: list[int | str], error: ValidationError) -> str:
+def _message(fault: ErrorDetails, location: list[int | str]) -> str:
     if fault["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         near = get_close_matches(str(location[-1]), _known_keys(), n=1)
         return "unknown key." + (f" Did you mean {near[0]!r}?" if near else "")
@@ -82,7 +88,9 @@ def _line(path: Path, location: list[int | str]) -> int:
             if not pairs:
                 break
             line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        elif (
+            isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
+        ):
             node = node.value[part]
             line = node.start_mark.line + 1
     return line

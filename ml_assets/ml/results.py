@@ -22,7 +22,7 @@ class Candidate:
     description: str
     metrics: dict[str, Estimate]
     gain: Estimate | None = None
-    """Mean loss of this candidate minus the model's on the same rows: above zero, the model wins."""
+    """Mean loss of this candidate minus the model's on the same rows: above zero the model wins."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class SliceResult:
     rows: int
     positives: int | None
     metrics: dict[str, Estimate] | None
-    """None where support is too small to say anything."""
+    """The model's by name, the best baseline's as `baseline_<name>` and the paired `gain`; None
+    where support is too small to say anything."""
 
 
 @dataclass(frozen=True)

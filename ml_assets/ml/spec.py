@@ -41,6 +41,9 @@ class TuningSpec:
     trials: Annotated[int, Field(ge=0)] = 10
     start: dict[str, Parameter] = Field(default_factory=dict)
     """Parameters of the first trial, such as the best ones recorded earlier."""
+    walk_forward_trials: Annotated[int, Field(ge=0)] = 30
+    """Trials per step of the walk-forward, which never begins at `start`: it may have been found
+    on months that are tested there."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

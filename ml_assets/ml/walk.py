@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from ml_assets.ml import boost, metrics, split
 from ml_assets.ml import codec as codecs
 from ml_assets.ml.fit import fit
-from ml_assets.ml.training_table import labels
+from ml_assets.ml.spec import TuningSpec
+from ml_assets.ml.training_table import PARTITION, labels
 from ml_assets.ml.tune import start
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def walk(
     progress: Callable[[str], None],
 ) -> Walk:
     """Fit and test once per partition from `spec.split.walk_forward_from` on."""
-    partitions = table[split.PARTITION].unique().to_pylist()
+    search = TuningSpec(trials=spec.tuning.walk_forward_trials)
+    spec = replace(spec, tuning=search)
+    partitions = table[PARTITION].unique().to_pylist()
     steps = []
     for windows in split.walk_forward(partitions, spec.split):
         step = _step(table, features, spec, windows, storage, f"{study}-{windows.test[0]}")

@@ -92,9 +92,12 @@ class FeatureTable:
     description: str
     rows: str
     """The driving table, `cleaned.<table>`: one output row per key of it."""
-    key: tuple[str, ...]
     columns: Columns
+    """The features and the prediction time; key and time are the driving table's."""
+    key: tuple[str, ...] = ()
+    """The driving table's key where none is declared."""
     time: str | None = None
+    """The driving table's time where none is declared."""
     counts: dict[str, str] = Field(default_factory=dict)
     """Name to predicate over the output: how many rows it holds for, told and kept."""
     prediction_time: str | None = None

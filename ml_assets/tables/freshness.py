@@ -31,10 +31,13 @@ def require_one_version(con: DuckDBPyConnection, pipeline: Pipeline) -> None:
     steps = [step for step in due if step.node.name in names]
     if not steps:
         return
-    lines = "\n".join(f"- {step.node.dotted} {step.partition or ''}: {step.reason}" for step in steps[:20])
+    lines = "\n".join(
+        f"- {step.node.dotted} {step.partition or ''}: {step.reason}" for step in steps[:20]
+    )
     more = f"\n- and {len(steps) - 20} more" if len(steps) > 20 else ""
     raise StaleError(
-        f"{pipeline.name} would train on a mix: {len(steps)} slices are not up to date.\n{lines}{more}\n",
+        f"{pipeline.name} would train on a mix: {len(steps)} slices are not up to date."
+        f"\n{lines}{more}\n",
         f"Run `ml-assets run {pipeline.name}` or materialize them; "
         f"`ml-assets plan {pipeline.name}` lists them.",
     )

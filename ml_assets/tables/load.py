@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from ml_assets.warehouse.commit import commit
 from ml_assets.warehouse.slices import content_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -81,9 +80,8 @@ def _settle(con: DuckDBPyConnection, pipeline: Pipeline, kept: str, rejected: st
         f"UPDATE temp.{quote(rejected)} SET _partition = ? WHERE _partition IS NULL", [keys[0]]
     )
     listed = ", ".join(literal(key) for key in keys)
-    row = con.execute(
-        f"SELECT count(*) FROM temp.{quote(kept)} WHERE coalesce(_partition NOT IN ({listed}), true)"
-    ).fetchone()
+    stray = f"coalesce(_partition NOT IN ({listed}), true)"
+    row = con.execute(f"SELECT count(*) FROM temp.{quote(kept)} WHERE {stray}").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -132,7 +130,8 @@ def _store(
     accounting = _account(con, node, kept, rejected)
     stored = Stored(ledger.current(con, pipeline.name))
     _check(con, node, partition, accounting, stored, where)
-    marked = f"SELECT *, {literal(run_id)} AS _load_id, {windows.instant(now)} AS _loaded_at FROM ({kept})"
+    load = f"{literal(run_id)} AS _load_id, {windows.instant(now)} AS _loaded_at"
+    marked = f"SELECT *, {load} FROM ({kept})"
     store_pair(con, pipeline, node, partition, marked, rejected, LOAD_COLUMNS)
     version = content_hash(con, kept, list(node.types))
     ledger.record(
@@ -158,7 +157,9 @@ def _store(
 def _account(con: DuckDBPyConnection, node: Node, kept: str, rejected: str) -> Accounting:
     row = con.execute(f"SELECT count(*) FROM ({kept})").fetchone()
     reasons = dict(
-        con.execute(f"SELECT reason, count(*) FROM ({rejected}) GROUP BY ALL ORDER BY ALL").fetchall()
+        con.execute(
+            f"SELECT reason, count(*) FROM ({rejected}) GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
     )
     count, gone = (int(row[0]) if row else 0), sum(reasons.values())
     return Accounting(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -73,7 +73,9 @@ class Partitions:
         """Return the window of `key`; raises DeclarationError for a key that is none."""
         local = self._parse(key)
         zone = ZoneInfo(self.time_zone)
-        start, end = (moment.replace(tzinfo=zone).astimezone(UTC) for moment in (local, self._next(local)))
+        start, end = (
+            moment.replace(tzinfo=zone).astimezone(UTC) for moment in (local, self._next(local))
+        )
         return Window(key, start, end)
 
     def after(self, key: str) -> str:
@@ -91,9 +93,9 @@ class Partitions:
 
     def _parse(self, key: str) -> datetime:
         try:
-            moment = datetime.strptime(key, self.format)
+            moment = datetime.strptime(key, self.format)  # noqa: DTZ007 - local on purpose
         except ValueError as error:
-            example = datetime(2013, 1, 7).strftime(self.format)
+            example = date(2013, 1, 7).strftime(self.format)
             raise DeclarationError(
                 f"{key!r} is not the key of a {self.spec.every}.", f"Write it like {example}."
             ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from ml_assets.errors import DeclarationError
 from ml_assets.sql.names import RESERVED
 from ml_assets.sql.rules import referenced
 from ml_assets.sql.select import Select, dependencies, fingerprint, parse
-from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable, Table
+from ml_assets.sql.tables import CleanedTable, Column, FeatureTable, RawTable, Table
 from ml_assets.tables.partitions import Partitions
 
 if TYPE_CHECKING:
@@ -134,7 +134,9 @@ def load(name: str, folder: Path, declaration: Declaration) -> Pipeline:
             f"{name!r} is a reserved name and no pipeline may bear it.",
             f"Rename the folder; reserved are {', '.join(sorted(RESERVED))}.",
         )
-    nodes = {("raw", table): Node("raw", table, raw, None, ()) for table, raw in declaration.raw.items()}
+    nodes = {
+        ("raw", table): Node("raw", table, raw, None, ()) for table, raw in declaration.raw.items()
+    }
     declared: list[tuple[str, Mapping[str, CleanedTable | FeatureTable]]] = [
         ("cleaned", declaration.cleaned),
         ("features", declaration.features),
@@ -142,13 +144,34 @@ def load(name: str, folder: Path, declaration: Declaration) -> Pipeline:
     for layer, tables in declared:
         _refuse_orphans(folder, layer, tables)
         for table, contract in tables.items():
+            if isinstance(contract, FeatureTable):
+                contract = _inherited(table, contract, declaration)
             nodes[layer, table] = _node(name, folder, layer, table, contract)
     pipeline = Pipeline(name, folder, declaration, nodes)
     _check(pipeline)
     return pipeline
 
 
-def _node(name: str, folder: Path, layer: str, table: str, contract: CleanedTable | FeatureTable) -> Node:
+def _inherited(table: str, contract: FeatureTable, declaration: Declaration) -> FeatureTable:
+    """Return the contract with the key and time of the table whose rows it describes."""
+    driving = declaration.cleaned.get(contract.rows.removeprefix("cleaned."))
+    if driving is None:
+        raise DeclarationError(
+            f"features.{table} declares rows from {contract.rows}, no cleaned table.",
+            f"Cleaned tables are {', '.join(f'cleaned.{name}' for name in declaration.cleaned)}.",
+        )
+    key, time = contract.key or driving.key, contract.time or driving.time
+    taken = {
+        name: Column(type=driving.columns[name].type, description=driving.columns[name].description)
+        for name in (*key, *([time] if time else []))
+        if name in driving.columns
+    }
+    return replace(contract, key=key, time=time, columns={**taken, **contract.columns})
+
+
+def _node(
+    name: str, folder: Path, layer: str, table: str, contract: CleanedTable | FeatureTable
+) -> Node:
     path = folder / layer / f"{table}.sql"
     if not path.is_file():
         raise DeclarationError(
@@ -195,7 +218,9 @@ def _check(pipeline: Pipeline) -> None:
         _ = pipeline.ordered
     except CycleError as error:
         cycle = " -> ".join(".".join(name) for name in error.args[1])
-        raise DeclarationError(f"The tables read each other in a circle: {cycle}.", "Break it.") from error
+        raise DeclarationError(
+            f"The tables read each other in a circle: {cycle}.", "Break it."
+        ) from error
     label = pipeline.node(pipeline.declaration.label.table)
     if not isinstance(label.declared, CleanedTable) or label.declared.known_at is None:
         raise DeclarationError(
@@ -219,7 +244,7 @@ def _check_driving(pipeline: Pipeline, node: Node, table: CleanedTable) -> None:
     driving = pipeline.node(table.rows)
     if len(table.rows_key) != len(table.key):
         raise DeclarationError(
-            f"{node.dotted} has {len(table.key)} key columns, but rows_key has {len(table.rows_key)}.",
+            f"{node.dotted}: {len(table.key)} key columns, but {len(table.rows_key)} in rows_key.",
             "Write one expression over the driving table per key column, in the same order.",
         )
     if driving.name not in node.upstream:

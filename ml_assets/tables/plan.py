@@ -42,7 +42,9 @@ class Stored:
         """Return the slices of one table, by partition."""
         return [item for (table, _), item in self._slices.items() if table == node.dotted]
 
-    def inputs(self, pipeline: Pipeline, node: Node, partition: str | None) -> dict[str, dict[str, str]]:
+    def inputs(
+        self, pipeline: Pipeline, node: Node, partition: str | None
+    ) -> dict[str, dict[str, str]]:
         """Return the data version of every upstream slice that a build would read now."""
         window = pipeline.partitions.window(partition) if partition is not None else None
         keys = partitions_seen(pipeline, node, window)

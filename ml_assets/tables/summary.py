@@ -62,10 +62,10 @@ def all_totals(con: DuckDBPyConnection, pipeline: Pipeline) -> dict[str, Totals]
     return {node.dotted: totals(node.dotted, slices) for node, slices in built if slices}
 
 
-def table_metadata(con: DuckDBPyConnection, pipeline: Pipeline, node: Node) -> dict[str, object]:
+def table_metadata(con: DuckDBPyConnection, pipeline: Pipeline, node: Node) -> dict[str, int]:
     """Return the table's totals as metadata that the UI shows and plots."""
     found = totals(node.dotted, Stored(ledger.current(con, pipeline.name)).of(node))
-    metadata: dict[str, object] = {
+    metadata = {
         "dagster/row_count": found.kept,
         "rows_in": found.rows_in,
         "rows_rejected": sum(found.rejected.values()),

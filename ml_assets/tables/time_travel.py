@@ -53,7 +53,7 @@ def travel(
     partitions: Sequence[str | None],
     cutoffs: int = CUTOFFS,
 ) -> Travelled:
-    """Rebuild `node` as of sampled prediction times in `partitions` and compare all rows up to each.
+    """Rebuild `node` as of sampled prediction times and compare all rows up to each.
 
     Everything with `known_at` after the cutoff is hidden from the raw layer onward, so that a leak
     in a cleaned SELECT or in a feature that reads another one shows too.
@@ -71,9 +71,7 @@ def travel(
         faults += [item.message(node.dotted, cutoff) for item in found]
         leaking |= dict.fromkeys(item.column for item in found if item.column)
     moments = [cutoff for _, cutoff in sampled]
-    return Travelled(
-        node.dotted, moments, rows, time.monotonic() - start, faults, tuple(leaking)
-    )
+    return Travelled(node.dotted, moments, rows, time.monotonic() - start, faults, tuple(leaking))
 
 
 def sample_cutoffs(
@@ -193,7 +191,9 @@ class _World:
         for layer, table in node.upstream:
             if layer != "raw":
                 continue
-            drives = isinstance(node.declared, CleanedTable) and node.declared.rows == f"raw.{table}"
+            drives = (
+                isinstance(node.declared, CleanedTable) and node.declared.rows == f"raw.{table}"
+            )
             shown = windows.seen(
                 qualified("whole", table),
                 list(self.pipeline.nodes[layer, table].types),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LONGEST_TURN = 600.0
 """Seconds after which waiting for another writer is given up."""
 _TELL_EVERY = 10.0
+WRITING = "writing to the lake"
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def turn(con: duckdb.DuckDBPyConnection, pipeline: str, on_wait: OnWait) -> Iter
     """Hold the right to write to `pipeline`'s lake; readers are never kept waiting."""
     catalog = catalog_path(con, pipeline)
     if catalog.startswith("sqlite:"):
-        with _file_turn(Path(catalog.removeprefix("sqlite:") + ".lock"), pipeline, on_wait):
+        with file_turn(Path(catalog.removeprefix("sqlite:") + ".lock"), pipeline, WRITING, on_wait):
             yield
     else:
         with _postgres_turn(con, pipeline, on_wait):
@@ -54,10 +55,11 @@ def catalog_path(con: duckdb.DuckDBPyConnection, pipeline: str) -> str:
 
 
 @contextmanager
-def _file_turn(path: Path, pipeline: str, on_wait: OnWait) -> Iterator[None]:
+def file_turn(path: Path, pipeline: str, doing: str, on_wait: OnWait) -> Iterator[None]:
+    """Hold the lock file `path` for `doing`, such as "writing to the lake", when it is free."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        for _ in _waiting(pipeline, lambda: _holder(descriptor), on_wait):
+        for _ in _waiting(pipeline, doing, lambda: _holder(descriptor), on_wait):
             if _locked(descriptor):
                 break
         os.ftruncate(descriptor, 0)
@@ -87,7 +89,7 @@ def _postgres_turn(
     query = f"FROM postgres_query({literal('__ducklake_metadata_' + pipeline)}, {literal(call)})"
     # The lock lives in a Postgres transaction of its own, on a connection of its own.
     with con.cursor() as lock:
-        for _ in _waiting(pipeline, lambda: "another machine or process", on_wait):
+        for _ in _waiting(pipeline, WRITING, lambda: "another machine or process", on_wait):
             lock.begin()
             if lock.execute(query).fetchone() == (True,):
                 break
@@ -98,7 +100,9 @@ def _postgres_turn(
             lock.rollback()
 
 
-def _waiting(pipeline: str, holder: Callable[[], str], on_wait: OnWait) -> Iterator[None]:
+def _waiting(
+    pipeline: str, doing: str, holder: Callable[[], str], on_wait: OnWait
+) -> Iterator[None]:
     start = time.monotonic()
     told = -_TELL_EVERY
     while True:
@@ -106,10 +110,10 @@ def _waiting(pipeline: str, holder: Callable[[], str], on_wait: OnWait) -> Itera
         waited = time.monotonic() - start
         if waited > LONGEST_TURN:
             raise StorageError(
-                f"{pipeline}: {holder()} has been writing to the lake for {waited:.0f} s.",
+                f"{pipeline}: {holder()} has been {doing} for {waited:.0f} s.",
                 "Nothing was changed. Wait for it or stop it, and run again.",
             )
         if waited - told >= _TELL_EVERY:
-            on_wait(f"{pipeline} waits for {holder()}, which is writing to the lake")
+            on_wait(f"{pipeline} waits for {holder()}, which is {doing}")
             told = waited
         time.sleep(random.uniform(0.005, 0.03))  # noqa: S311 - jitter

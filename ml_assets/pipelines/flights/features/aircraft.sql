@@ -15,8 +15,6 @@ WITH flights AS (
             ORDER BY scheduled_departure, carrier, flight_number, origin
         ) END AS leg
     FROM cleaned.schedule
-    WHERE scheduled_departure >= getvariable('slice_start')
-        AND scheduled_departure < getvariable('slice_end')
 ),
 
 departures AS (

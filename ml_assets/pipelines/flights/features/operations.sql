@@ -12,8 +12,6 @@ WITH flights AS (
         scheduled_departure,
         scheduled_departure - INTERVAL 2 HOUR AS prediction_time
     FROM cleaned.schedule
-    WHERE scheduled_departure >= getvariable('slice_start')
-        AND scheduled_departure < getvariable('slice_end')
 ),
 
 departures AS (
