@@ -3,11 +3,13 @@ PYTHON ?= python3
 PIPELINE ?= flights
 VENV := .venv
 BIN := $(VENV)/bin
-export DAGSTER_HOME := $(CURDIR)/.dagster
+# Compiled modules make every later start faster.
+unexport PYTHONDONTWRITEBYTECODE
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export ML_ASSETS_DATA ?= $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evaluate test test-all check format ui bench lock clean
+.PHONY: help setup run evaluate test slow check format ui bench lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +28,8 @@ ui: setup ## Start the Dagster UI and MLflow's on localhost
 test: $(VENV)/dev.stamp ## Run the tests
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/dev.stamp ## Run the tests and the slow proofs
-	@$(BIN)/python -m pytest
+slow: $(VENV)/dev.stamp ## Run the proofs that take long: kill -9, whole-year checks, concurrency
+	@$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts, definitions
 	@$(BIN)/ruff format --check .

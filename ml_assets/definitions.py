@@ -12,9 +12,8 @@ import dagster as dg
 from ml_assets.assets.shell import RUN_GUARD
 from ml_assets.automation.console import console_logger
 from ml_assets.automation.guard import RunGuard
-from ml_assets.component.broken import broken_pipeline
+from ml_assets.component.broken import broken_pipeline, explain
 from ml_assets.component.pipeline import DEFS_FILE, load_folder
-from ml_assets.errors import MLAssetsError
 
 PIPELINES = Path(__file__).parent / "pipelines"
 
@@ -34,41 +33,31 @@ def _load(folder: Path) -> dg.Definitions:
     return tree.build_defs_at_path(folder)
 
 
-def _load_or_break(folder: Path) -> dg.Definitions:
-    strict = bool(os.environ.get(STRICT))
+def _load_or_break(folder: Path, shared: dg.Definitions) -> dg.Definitions:
     try:
         load_folder(folder)
-        return _load(folder)
-    except MLAssetsError as error:
-        if strict:
-            raise
-        return broken_pipeline(folder.name, str(error))
+        found = _load(folder)
+        # What fits into no graph would otherwise take every other pipeline with it.
+        dg.Definitions.validate_loadable(dg.Definitions.merge(shared, found))
     except Exception as error:
-        if strict:
+        if os.environ.get(STRICT):
             raise
-        cause = _root(error)
-        return broken_pipeline(folder.name, f"{type(cause).__name__}: {cause}")
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return what the component loader's own exceptions were raised from."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+        return broken_pipeline(folder.name, explain(error, folder))
+    return found
 
 
 def _definitions() -> dg.Definitions:
+    shared = dg.Definitions(
+        executor=dg.in_process_executor,
+        loggers={"console": console_logger},
+        resources={RUN_GUARD: RunGuard()},
+    )
     with warnings.catch_warnings():
-        # The component loader warns of its own beta features at every load.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.Definitions.merge(
-            dg.Definitions(
-                executor=dg.in_process_executor,
-                loggers={"console": console_logger},
-                resources={RUN_GUARD: RunGuard()},
-            ),
-            *(_load_or_break(folder) for folder in pipeline_folders()),
-        )
+        # The component loader warns at every load of features that Dagster may still change.
+        for kind in (dg.BetaWarning, dg.PreviewWarning):
+            warnings.simplefilter("ignore", kind)
+        pipelines = [_load_or_break(folder, shared) for folder in pipeline_folders()]
+        return dg.Definitions.merge(shared, *pipelines)
 
 
 defs = _definitions()

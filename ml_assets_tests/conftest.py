@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ml_assets_tests.sandbox import Sandbox
+
 # Time limits per example say more about the machine than about the code.
 hypothesis.settings.register_profile("ml_assets", deadline=None)
 hypothesis.settings.load_profile("ml_assets")
@@ -121,3 +123,50 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a small disk cannot be mounted here: {mount.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def shop_as_built(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """The tiny pipeline with all its tables built; to read only."""
+    from ml_assets_tests.shop import write_shop
+
+    return _built(write_shop(tmp_path_factory.mktemp("shop")))
+
+
+@pytest.fixture
+def shop(
+    shop_as_built: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> Sandbox:
+    """A copy of the tiny pipeline, built, to change at will; the environment points to it."""
+    return _for_one_test(shop_as_built, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def sample_as_built(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """The flights pipeline over a sample of its data, with all its tables built; to read only."""
+    from ml_assets_tests.sample import write_sample
+
+    return _built(write_sample(tmp_path_factory.mktemp("sample")))
+
+
+@pytest.fixture
+def sample(
+    sample_as_built: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> Sandbox:
+    """A copy of the sampled flights, built, to change at will; the environment points to it."""
+    return _for_one_test(sample_as_built, tmp_path, monkeypatch)
+
+
+def _built(box: Sandbox) -> Sandbox:
+    from ml_assets_tests.sandbox import build_all
+
+    with box.lake() as con:
+        build_all(con, box.pipeline)
+    return box
+
+
+def _for_one_test(box: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    twin = box.copy(folder / "box")
+    for name, value in twin.environment.items():
+        monkeypatch.setenv(name, value)
+    return twin

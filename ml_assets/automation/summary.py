@@ -13,11 +13,17 @@ from ml_assets.tables.summary import Totals, all_totals
 from ml_assets.warehouse.lake import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
     from rich.table import Table
 
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.warehouse.settings import Settings
+
+
+SHOWN = ("auc", "average_precision", "log_loss", "mae", "rmse")
+"""The metrics of the summary; the report has all of them."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,12 @@ class Evaluated:
         return list(dict.fromkeys(name.split(" ")[0] for name in self.metrics))
 
     def estimate(self, candidate: str, metric: str) -> str:
-        """Return `0.755 (0.741 to 0.768)`, a dash where it was not measured."""
+        """Return `0.755 (0.741, 0.768)`, a dash where it was not measured."""
         name = f"{candidate} {metric}"
         if name not in self.metrics:
             return "-"
         low, high = self.metrics[f"{name}_low"], self.metrics[f"{name}_high"]
-        return f"{self.metrics[name]:.3f} ({low:.3f} to {high:.3f})"
+        return f"{self.metrics[name]:.3f} ({low:.3f}, {high:.3f})"
 
 
 def newest_evaluation(instance: dg.DagsterInstance, pipeline: Pipeline) -> Evaluated | None:
@@ -75,41 +81,41 @@ def print_summary(
 
 
 def _rows(pipeline: Pipeline, totals: dict[str, Totals]) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=f"{pipeline.name}: every row accounted for", title_justify="left")
+    title = f"{pipeline.name}: every row accounted for"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("table", no_wrap=True)
-    for name in ("rows in", "kept", "rejected", "duplicates", "excluded"):
-        table.add_column(name, justify="right")
+    for name in ("rows in", "kept", "left out"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("why")
     for dotted, found in totals.items():
-        numbers = (
-            found.rows_in,
-            found.kept,
-            _sum(found.rejected),
-            found.duplicates,
-            _sum(found.excluded),
-        )
-        why = ", ".join(
-            f"{n:,} {name}" for name, n in {**found.rejected, **found.excluded}.items() if n
-        )
-        table.add_row(dotted, *(f"{number:,}" for number in numbers), why)
+        left = found.rows_in - found.kept
+        numbers = (found.rows_in, found.kept, left)
+        table.add_row(dotted, *(f"{number:,}" for number in numbers), "\n".join(_why(found)))
     return table
 
 
+def _why(found: Totals) -> Iterator[str]:
+    for name, rows in found.excluded.items():
+        yield f"{rows:,} excluded: {name}"
+    for name, rows in found.rejected.items():
+        yield f"{rows:,} rejected: {name}"
+    if found.duplicates:
+        yield f"{found.duplicates:,} duplicates"
+
+
 def _metrics(evaluated: Evaluated) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    names = [
-        name
-        for name in ("auc", "average_precision", "log_loss", "brier", "mae", "rmse")
-        if any(key.endswith(f" {name}") for key in evaluated.metrics)
-    ]
-    title = "Test metrics with 95 % intervals from resampling days"
-    table = Table(title=title, title_justify="left")
+    title = "Later data than all training, with 95 % intervals from resampling days"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("candidate", no_wrap=True)
+    names = [name for name in SHOWN if f"{evaluated.candidates()[0]} {name}" in evaluated.metrics]
     for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for candidate in evaluated.candidates():
         table.add_row(candidate, *(evaluated.estimate(candidate, name) for name in names))
     return table
@@ -120,7 +126,3 @@ def _aliases(pipeline: Pipeline, settings: Settings, version: int) -> str:
 
     found = {one.version: one for one in versions(settings.tracking_uri, pipeline.name)}
     return ", ".join(found[version].aliases) or "no alias" if version in found else "not registered"
-
-
-def _sum(counts: dict[str, int]) -> int:
-    return sum(counts.values())

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import traceback
+from typing import TYPE_CHECKING
+
 import dagster as dg
+
+from ml_assets.errors import MLAssetsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOADS = "loads"
+"""Name of the check that fails."""
 
 
 def broken_pipeline(name: str, message: str) -> dg.Definitions:
@@ -15,12 +27,30 @@ def broken_pipeline(name: str, message: str) -> dg.Definitions:
         group_name=name if name.isidentifier() else "broken",
         description=text,
         metadata={"error": dg.MetadataValue.md(text)},
+        check_specs=[dg.AssetCheckSpec(LOADS, asset=key, blocking=True, description=text)],
     )
-    def broken() -> dg.MaterializeResult[None]:
+    def broken() -> Iterator[dg.AssetCheckResult]:
+        yield dg.AssetCheckResult(
+            passed=False, check_name=LOADS, metadata={"error": dg.MetadataValue.md(text)}
+        )
         raise dg.Failure(message, allow_retries=False)
 
-    @dg.asset_check(asset=key, name="loads", blocking=True, description=text)
-    def loads() -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(passed=False, metadata={"error": dg.MetadataValue.md(text)})
+    return dg.Definitions(assets=[broken])
 
-    return dg.Definitions(assets=[broken], asset_checks=[loads])
+
+def explain(error: BaseException, folder: Path) -> str:
+    """Return what a person needs to know of an error raised while `folder` was loaded."""
+    while not isinstance(error, MLAssetsError) and error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, MLAssetsError):
+        return str(error)
+    return f"{_place(error, folder)}{type(error).__name__}: {error}"
+
+
+def _place(error: BaseException, folder: Path) -> str:
+    """Return `<file>:<line>: ` of the last line in the user's own Python, if there is one."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: "
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(str(folder))]
+    return f"{own[-1].filename}:{own[-1].lineno}: " if own else ""

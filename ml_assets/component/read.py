@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from ml_assets.component import lines
 from ml_assets.errors import DeclarationError
 from ml_assets.tables.declaration import Declaration
 
@@ -38,6 +39,7 @@ def _document(path: Path) -> dict[str, Any]:
             f"{path}:{line}: the YAML cannot be read: {error.problem}.",
             "Check quotes, colons and indentation there and in the line before.",
         ) from error
+    _refuse_repeated(path)
     if not isinstance(document, dict) or document.get("type") != COMPONENT:
         raise DeclarationError(
             f"{path}:1: the file does not start with its type.", f"Write `type: {COMPONENT}`."
@@ -45,14 +47,33 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
+def _refuse_repeated(path: Path) -> None:
+    # YAML itself would silently take the last of them.
+    for line, key in lines.repeated(_root(path)):
+        raise DeclarationError(
+            f"{path}:{line}: the key {key!r} stands here a second time.", "Keep one of them."
+        )
+
+
+def located(path: Path, error: DeclarationError) -> DeclarationError:
+    """Return the error with file and line of what it names; one of another file stays as it is."""
+    if error.fact.startswith(str(path.parent)):
+        return error
+    return DeclarationError(f"{path}:{lines.named(_root(path), error.fact)}: {error.fact}", error.hint)
+
+
+def _root(path: Path) -> yaml.Node | None:
+    return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+
+
 def _explained(path: Path, error: ValidationError) -> DeclarationError:
-    faults = []
+    root, faults = _root(path), {}
     for fault in error.errors():
         location = [part for part in fault["loc"] if not _is_branch(part)]
-        line = _line(path, ["attributes", *location])
+        line = lines.at(root, ["attributes", *location])
         where = ".".join(str(part) for part in location)
-        faults.append(f"{path}:{line}: {where}: {_message(fault, location)}")
-    return DeclarationError("\n".join(faults), "The reference of defs.yaml lists every key.")
+        faults[f"{path}:{line}: {where or 'attributes'}: {_message(fault, location)}"] = line
+    return DeclarationError("\n".join(sorted(faults, key=lambda text: faults[text])), "Correct it there and save; nothing else is to do.")
 
 
 def _is_branch(part: int | str) -> bool:
@@ -62,35 +83,31 @@ def _is_branch(part: int | str) -> bool:
     )
 
 
-def _message(fault: ErrorDetails, location: list[int | str]) -> str:
+def _message(fault: Any, location: list[int | str]) -> str:
     if fault["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
-        near = get_close_matches(str(location[-1]), _known_keys(), n=1)
-        return "unknown key." + (f" Did you mean {near[0]!r}?" if near else "")
+        known = _known_keys(location[:-1])
+        near = get_close_matches(str(location[-1]), known, n=1)
+        instead = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}."
+        return f"unknown key. {instead}"
     if fault["type"] in {"missing", "missing_argument"}:
         return "this key is missing."
     return f"{fault['msg']}, not {fault['input']!r}."
 
 
-def _known_keys() -> list[str]:
-    schema = Declaration.model_json_schema()
-    known = set(schema["properties"])
-    for definition in schema.get("$defs", {}).values():
-        known |= set(definition.get("properties", {}))
-    return sorted(known)
-
-
-def _line(path: Path, location: list[int | str]) -> int:
-    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    line = 1
+def _known_keys(location: list[int | str]) -> list[str]:
+    """Return the keys that may stand under `location`."""
+    whole = Declaration.model_json_schema()
+    schema = _resolved(whole, whole)
     for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pairs = [(key, value) for key, value in node.value if key.value == str(part)]
-            if not pairs:
-                break
-            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
-        elif (
-            isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
-        ):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line
+        below = schema.get("properties", {}).get(part, schema.get("additionalProperties", {}))
+        schema = _resolved(below, whole)
+    return sorted(schema.get("properties", {}))
+
+
+def _resolved(schema: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reference or a choice, such as `Spec | None`, stands for."""
+    for option in (schema, *schema.get("anyOf", ()), *schema.get("allOf", ())):
+        if "$ref" in option:
+            found: dict[str, Any] = whole["$defs"][option["$ref"].rpartition("/")[2]]
+            return found
+    return schema

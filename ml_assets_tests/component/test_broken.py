@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import runpy
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from ml_assets.component.broken import broken_pipeline, explain
+from ml_assets.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def caught(run: object, *arguments: str) -> BaseException:
+    with pytest.raises(BaseException) as error:  # noqa: PT011
+        run(*arguments)  # type: ignore[operator]
+    return error.value
+
+
+@pytest.mark.parametrize("name", ["shop", "has-dash"])
+def test_the_asset_and_its_check_fail_with_the_message(name: str) -> None:
+    defs = broken_pipeline(name, "defs.yaml:3: wrong.")
+    assets = list(defs.assets or [])
+    asset = assets[0]
+    assert isinstance(asset, dg.AssetsDefinition)
+    assert asset.key == dg.AssetKey([name, "broken"])
+    assert "defs.yaml:3: wrong." in (asset.descriptions_by_key[asset.key] or "")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([asset], instance=instance, raise_on_error=False)
+    assert not result.success
+    failure = result.filter_events(lambda event: event.event_type_value == "STEP_FAILURE")[0]
+    assert "defs.yaml:3: wrong." in str(failure.event_specific_data)
+    [evaluated] = result.get_asset_check_evaluations()
+    assert not evaluated.passed
+    assert "defs.yaml:3: wrong." in str(evaluated.metadata["error"].value)
+
+
+def test_a_users_fault_is_told_as_it_is_whatever_is_around_it(tmp_path: Path) -> None:
+    try:
+        try:
+            raise DeclarationError("The fact.", "The hint.") from ValueError("inner")
+        except DeclarationError as error:
+            raise RuntimeError("outer") from error
+    except RuntimeError as error:
+        assert explain(error, tmp_path) == "The fact. The hint."
+
+
+def test_an_error_in_the_users_python_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "extra.py"
+    path.write_text("import json\n\njson.loads('no')\n")
+    error = caught(runpy.run_path, str(path))
+    assert explain(error, tmp_path).startswith(f"{path}:3: JSONDecodeError: ")
+
+
+def test_python_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "extra.py"
+    path.write_text("import json\ndef broken(:\n")
+    error = caught(runpy.run_path, str(path))
+    assert explain(error, tmp_path).startswith(f"{path}:2: SyntaxError: ")
