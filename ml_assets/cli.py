@@ -13,6 +13,8 @@ import click
 from ml_assets.errors import MLAssetsError
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.warehouse.settings import Settings
 
@@ -30,19 +32,28 @@ class _People(click.Group):
 @click.group(cls=_People, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """ML pipelines on Dagster, DuckDB and LightGBM that are safe to leave switched on."""
+    from ml_assets.warehouse.settings import project_folder
+
     # Without a home Dagster would forget its runs; a set one is respected.
-    os.environ.setdefault("DAGSTER_HOME", str(Path.cwd() / ".dagster"))
+    home = Path(os.environ.get("DAGSTER_HOME") or project_folder() / ".dagster").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)
     warnings.filterwarnings("ignore", module=r"dagster(\..*)?")
 
 
 def _pipeline(name: str) -> Pipeline:
     from ml_assets.component.pipeline import load_folder
+
+    return load_folder(_folder(name))
+
+
+def _folder(name: str) -> Path:
     from ml_assets.definitions import pipeline_folders
 
     folders = {folder.name: folder for folder in pipeline_folders()}
     if name not in folders:
         raise click.ClickException(f"No pipeline {name!r}. There are: {', '.join(folders)}.")
-    return load_folder(folders[name])
+    return folders[name]
 
 
 def _settings() -> Settings:
@@ -137,10 +148,29 @@ def list_pipelines() -> None:
 @click.argument("query")
 def sql(pipeline: str, query: str) -> None:
     """Run a read-only query; raw.x, cleaned.x and features.x are the pipeline's tables."""
+    import duckdb
+
     from ml_assets.warehouse.notebook import open_lake
 
-    with open_lake(pipeline) as con:
-        click.echo(str(con.sql(query)))
+    with open_lake(_folder(pipeline).name) as con:
+        try:
+            _require_reading(con, query)
+            click.echo(str(con.sql(query)))
+        except duckdb.Error as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _require_reading(con: DuckDBPyConnection, query: str) -> None:
+    statements = con.extract_statements(query)
+    if len(statements) != 1:
+        raise click.ClickException(f"Write one query; there are {len(statements)} statements.")
+    kind = statements[0].type.name
+    if kind not in {"SELECT", "EXPLAIN", "CALL"}:
+        article = "an" if kind[0] in "AEIOU" else "a"
+        raise click.ClickException(
+            f"This is {article} {kind} statement, and here tables are only read. They are built by"
+            " materializing their assets (ml-assets run)."
+        )
 
 
 @main.command()

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets.assets.report_context import report_context
-from ml_assets.assets.shell import asset_key, lake_of, resources_of
+from ml_assets.assets.shell import asset_key, resources_of
 from ml_assets.assets.slices import failure
 from ml_assets.assets.train import read_at
-from ml_assets.assets.training_set import reading
 from ml_assets.errors import MLAssetsError, TrackingError
+from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -114,9 +114,9 @@ def _report(
     from ml_assets.registry.tracking import log_text
     from ml_assets.reports.report import render
 
-    source = reading(context, pipeline)
-    with lake_of(context, pipeline).get_connection() as con:
-        about = report_context(context.instance, con, pipeline, version, record, source)
+    # At the model's snapshot: the lake may have moved on since.
+    with connect(pipeline.name, settings, snapshot=record.snapshot_id) as con:
+        about = report_context(context.instance, con, pipeline, version, record)
     html = render(found, about)
     log_text(settings.tracking_uri, version.run_id, REPORT, html)
     path = settings.data / "reports" / f"{pipeline.name}.html"

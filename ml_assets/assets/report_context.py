@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ml_assets import clock
 from ml_assets.assets.events import latest_check
 from ml_assets.assets.shell import asset_key
 from ml_assets.reports.context import (
@@ -20,18 +20,18 @@ from ml_assets.reports.context import (
 )
 from ml_assets.sql.tables import CleanedTable, FeatureTable
 from ml_assets.tables.summary import all_totals
-from ml_assets.tables.training import spine
+from ml_assets.tables.training import spine, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.assets.training_set import Reading
     from ml_assets.registry.record import TrainingRecord
     from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Node, Pipeline
     from ml_assets.tables.summary import Totals
+    from ml_assets.tables.training import TrainingSet
 
 
 def report_context(
@@ -40,10 +40,10 @@ def report_context(
     pipeline: Pipeline,
     version: Version,
     record: TrainingRecord,
-    source: Reading,
 ) -> ReportContext:
-    """Return the context of a report on `version`."""
+    """Return the context of a report on `version`; `con` reads the lake at its snapshot."""
     totals = all_totals(con, pipeline)
+    source = summarise(con, pipeline, record.labels_known_by)
     declared = pipeline.declaration
     return ReportContext(
         pipeline=pipeline.name,
@@ -57,7 +57,7 @@ def report_context(
             mlflow_run_id=version.run_id,
             dagster_run_id=version.tags.get("dagster.run_id", ""),
             code_version=record.code_versions["training"],
-            built_at=datetime.now(UTC),
+            built_at=clock.now(),
             libraries=record.environment.libraries,
         ),
         accounting=tuple(_accounting(pipeline, totals)),
@@ -73,7 +73,7 @@ def _prediction_time(pipeline: Pipeline) -> str:
 
 
 def _model(
-    pipeline: Pipeline, version: Version, record: TrainingRecord, source: Reading
+    pipeline: Pipeline, version: Version, record: TrainingRecord, source: TrainingSet
 ) -> ModelFacts:
     aliases = [name for name in ("champion", "challenger") if name in version.aliases]
     return ModelFacts(

@@ -11,11 +11,14 @@ from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ml_assets.assets.lineage import Lineage
     from ml_assets.sql.tables import Column
     from ml_assets.tables.pipeline import Node, Pipeline
     from ml_assets.warehouse.resource import LakeResource
 
 KINDS = {"raw": {"duckdb", "parquet"}, "cleaned": {"duckdb", "sql"}, "features": {"duckdb", "sql"}}
+
+LINEAGE = "dagster/column_lineage"
 
 RUN_GUARD = "run_guard"
 """Name of the resource that tells live runs from killed ones."""
@@ -65,9 +68,7 @@ def lake_of(context: dg.AssetExecutionContext, pipeline: Pipeline) -> LakeResour
     return lake
 
 
-def table_arguments(
-    pipeline: Pipeline, node: Node, lineage: dg.TableColumnLineage | None
-) -> dict[str, Any]:
+def table_arguments(pipeline: Pipeline, node: Node, lineage: Lineage | None) -> dict[str, Any]:
     """Return the keyword arguments of the `@dg.asset` that builds `node`."""
     key = asset_key(pipeline, *node.name)
     return {
@@ -108,19 +109,27 @@ def partitions_def(pipeline: Pipeline) -> dg.TimeWindowPartitionsDefinition:
     )
 
 
-def column_schema(node: Node) -> dg.TableSchema:
-    """Return the declared columns as the UI shows them."""
-    return dg.TableSchema([_column(name, column) for name, column in node.declared.columns.items()])
-
-
-def _column(name: str, column: Column) -> dg.TableColumn:
-    unit = f" [{column.unit}]" if column.unit else ""
-    return dg.TableColumn(
-        name,
-        column.type,
-        description=f"{column.description}{unit}".strip() or None,
-        constraints=dg.TableColumnConstraints(nullable=column.nullable, other=_rules(column)),
+def column_schema(node: Node, lineage: Lineage | None) -> dg.TableSchema:
+    """Return the declared columns as the UI shows them, with the raw columns they come from."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name,
+                column.type,
+                description=_told(name, column, lineage),
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable or node.layer == "raw", other=_rules(column)
+                ),
+            )
+            for name, column in node.declared.columns.items()
+        ]
     )
+
+
+def _told(name: str, column: Column, lineage: Lineage | None) -> str | None:
+    unit = f"[{column.unit}]" if column.unit else ""
+    origin = lineage.told(name) if lineage is not None else ""
+    return " ".join(part for part in (column.description, unit, origin) if part) or None
 
 
 def _rules(column: Column) -> list[str]:
@@ -143,16 +152,14 @@ def _description(node: Node) -> str:
     return "\n\n".join(parts)
 
 
-def _metadata(
-    pipeline: Pipeline, node: Node, lineage: dg.TableColumnLineage | None
-) -> dict[str, Any]:
+def _metadata(pipeline: Pipeline, node: Node, lineage: Lineage | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "dagster/table_name": ".".join([pipeline.name, *node.name]),
-        "dagster/column_schema": column_schema(node),
+        "dagster/column_schema": column_schema(node, lineage),
         "time": _time(node),
     }
     if lineage is not None:
-        metadata["dagster/column_lineage"] = lineage
+        metadata[LINEAGE] = lineage.recorded(pipeline.name)
     return metadata
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml_assets.assets.shell import checks_of, declared, lake_of, table_arguments
+from ml_assets.assets.lineage import Lineage
+from ml_assets.assets.shell import LINEAGE, checks_of, declared, lake_of, table_arguments
 from ml_assets.assets.slices import (
     check,
     due,
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 TIME_TRAVEL = "time_travel"
 
 
-def select_asset(
-    pipeline: "Pipeline", node: "Node", lineage: dg.TableColumnLineage
-) -> dg.AssetsDefinition:
+def select_asset(pipeline: "Pipeline", node: "Node", lineage: Lineage) -> dg.AssetsDefinition:
     """Return the asset that runs `node`'s SELECT."""
 
     def build(
@@ -52,6 +51,8 @@ def select_asset(
             if travelled is not None:
                 yield _time_travel_check(pipeline, node, travelled)
             metadata: dict[str, Any] = {**table_metadata(con, pipeline, node)}
+            # Catalogs read a column's lineage from the newest materialization.
+            metadata[LINEAGE] = lineage.recorded(pipeline.name)
             if not node.partitioned and built:
                 metadata |= numbers(built[-1])
             yield dg.MaterializeResult(metadata=metadata)

@@ -28,8 +28,6 @@ class Reading:
     snapshot: int
     as_of: datetime
     """Labels known by then are in it."""
-    without_label: int
-    immature: int
 
 
 def training_set_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
@@ -76,12 +74,7 @@ def reading(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> Reading:
         raise MLAssetsError(
             f"{pipeline.name} has no training set yet.", f"Materialize {pipeline.name}/{NAME}."
         )
-    return Reading(
-        int(value["snapshot"]),
-        datetime.fromtimestamp(value["as_of"], UTC),
-        int(value["rows_without_label"]),
-        int(value["rows_immature"]),
-    )
+    return Reading(int(value["snapshot"]), datetime.fromtimestamp(value["as_of"], UTC))
 
 
 def _metadata(found: TrainingSet, snapshot: int, as_of: datetime) -> dict[str, dg.MetadataValue]:

@@ -11,6 +11,7 @@ from ml_assets.assets.training_set import reading
 from ml_assets.errors import MLAssetsError
 from ml_assets.tables.training import feature_names
 from ml_assets.warehouse.settings import Settings
+from ml_assets.warehouse.turn import file_turn
 
 if TYPE_CHECKING:
     from ml_assets.ml.walk import Walk
@@ -53,11 +54,14 @@ def _walk(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> "Walk":
     table, digest = read_at(pipeline, settings, source.snapshot, source.as_of, names)
     folder = settings.data / "tuning"
     folder.mkdir(parents=True, exist_ok=True)
-    return walk(
-        table,
-        names,
-        pipeline.declaration.model,
-        storage=f"sqlite:///{folder / pipeline.name}.sqlite",
-        study=f"{pipeline.name}-walk-{digest}-{training_code(pipeline)}",
-        progress=context.log.info,
-    )
+    # As in training: a search that another process still works on is not to be taken over.
+    lock = folder / f"{pipeline.name}-walk.lock"
+    with file_turn(lock, pipeline.name, "walking forward", context.log.info):
+        return walk(
+            table,
+            names,
+            pipeline.declaration.model,
+            storage=f"sqlite:///{folder / pipeline.name}.sqlite",
+            study=f"{pipeline.name}-walk-{digest}-{training_code(pipeline)}",
+            progress=context.log.info,
+        )

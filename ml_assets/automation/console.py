@@ -22,9 +22,23 @@ class _Line(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         meta = getattr(record, "dagster_meta", {})
         step = (meta.get("step_key") or "").replace("__", "/")
-        text = meta.get("orig_message") or record.getMessage()
+        text = _why(record) or meta.get("orig_message") or record.getMessage()
         level = "" if record.levelno < logging.WARNING else f"{record.levelname}: "
         return f"{self.formatTime(record, '%H:%M:%S')} {step:<32} {level}{text}"
+
+
+def _why(record: logging.LogRecord) -> str | None:
+    """Return the reason of a failed step, which the event's own message leaves out."""
+    event = getattr(record, "dagster_event", None)
+    if not isinstance(event, dg.DagsterEvent) or not event.is_step_failure:
+        return None
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else None
 
 
 @dg.logger(

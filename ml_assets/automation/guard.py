@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ml_assets.errors import TrackingError
 from ml_assets.registry.tracking import close_orphans
 from ml_assets.warehouse import liveness
 from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_log = logging.getLogger(__name__)
 
 UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
@@ -40,7 +44,11 @@ class RunGuard(dg.ConfigurableResource[None]):
 
 def recover(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
     """Mark the Dagster and MLflow runs of dead processes as failed; return the Dagster ids."""
-    close_orphans(settings.tracking_uri, lambda run_id: _lives(instance, run_id, settings))
+    try:
+        close_orphans(settings.tracking_uri, lambda run_id: _lives(instance, run_id, settings))
+    except TrackingError as error:
+        # Tables are built without MLflow; what needs it will fail by itself.
+        _log.warning("MLflow runs of killed processes stay as they are: %s", error)
     killed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         if liveness.is_alive(run.run_id, settings) is False:

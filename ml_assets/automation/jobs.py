@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
-from ml_assets.assets.shell import partitions_def
 from ml_assets.assets.slices import REFRESH_TAG
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ def whole_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         f"{pipeline.name}_pipeline",
         everything - dg.AssetSelection.assets([pipeline.name, "walk_forward"]),
-        partitions_def=partitions_def(pipeline),
         config=CONSOLE,
         description=f"Everything of {pipeline.name}: tables, model, evaluation, promotion.",
     )
@@ -52,7 +50,6 @@ def refresh_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         f"{pipeline.name}_refresh",
         dg.AssetSelection.assets(*tables),
-        partitions_def=partitions_def(pipeline),
         tags={REFRESH_TAG: "true"},
         config=CONSOLE,
         description=f"The tables of {pipeline.name}: builds the slices that are missing or stale.",
@@ -88,8 +85,10 @@ def _schedule(
         default_status=status,
         description=f"Expected to be {'on' if enabled else 'off'}, as defs.yaml declares.",
     )
-    def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         tags = range_tags(pipeline)
+        if not tags:
+            return dg.SkipReason(f"No {pipeline.declaration.partitions.every} is over yet.")
         return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(), tags=tags)
 
     return refresh

@@ -11,12 +11,15 @@ from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.assets.train import code_versions
 from ml_assets.automation.jobs import CONSOLE, range_tags
 from ml_assets.errors import StorageError
+from ml_assets.tables.freshness import training_tables
 from ml_assets.tables.load import source_of
 from ml_assets.tables.plan import Step, Stored, plan
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.warehouse.settings import Settings
 
@@ -60,12 +63,31 @@ def _model_reason(pipeline: Pipeline, settings: Settings) -> str | None:
         return "no version is registered"
     if not found[-1].aliases:
         return f"version {found[-1].version} was never evaluated and promoted"
-    before = read_record(settings.tracking_uri, found[-1].run_id).code_versions
-    now = code_versions(pipeline)
-    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    return (
-        f"code changed since version {found[-1].version}: {', '.join(changed)}" if changed else None
-    )
+    record = read_record(settings.tracking_uri, found[-1].run_id)
+    code = _changed(record.code_versions, code_versions(pipeline))
+    if code:
+        return f"code changed since version {found[-1].version}: {', '.join(code)}"
+    try:
+        then = _data_versions(pipeline, settings, record.snapshot_id)
+    except StorageError:
+        return f"the data of version {found[-1].version} is gone"
+    data = _changed(then, _data_versions(pipeline, settings, None))
+    return f"data changed since version {found[-1].version}: {', '.join(data)}" if data else None
+
+
+def _data_versions(pipeline: Pipeline, settings: Settings, snapshot: int | None) -> dict[str, str]:
+    """Return the content hash of every slice that a training set read at `snapshot` holds."""
+    tables = {node.dotted for node in training_tables(pipeline)}
+    with connect(pipeline.name, settings, read_only=True, snapshot=snapshot) as con:
+        return {
+            f"{item.table} {item.partition or ''}".strip(): item.data_version
+            for item in ledger.current(con, pipeline.name)
+            if item.table in tables
+        }
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
 
 
 def run_due(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from ml_assets.assets.train import code_versions, read_at
-from ml_assets.errors import StorageError, TrackingError
+from ml_assets.errors import MLAssetsError, StorageError, TrackingError
 
 if TYPE_CHECKING:
     from ml_assets.registry.record import TrainingRecord
@@ -22,9 +24,11 @@ class Reproduction:
     version: Version
     identical: bool
     model_hash: str | None
-    """Hash of the rebuilt model; None where its data is gone."""
+    """Hash of the rebuilt model; None where it cannot be rebuilt."""
     reasons: list[str]
     """What is not as when the model was trained."""
+    gone: bool = False
+    """Whether it is the data that cannot be read any more."""
 
     def lines(self) -> list[str]:
         """Return the verdict in words, first the answer."""
@@ -34,8 +38,10 @@ class Reproduction:
                 f"identical: {name} was rebuilt bit for bit, hash {self.model_hash}",
                 *self.reasons,
             ]
-        if self.model_hash is None:
+        if self.gone:
             return [f"gone: {name} cannot be rebuilt", *self.reasons]
+        if self.model_hash is None:
+            return [f"different: {name} cannot be rebuilt by today's code", *self.reasons]
         why = self.reasons or ["nothing known differs: please report this as a fault"]
         return [f"different: {name} came out with hash {self.model_hash}", *why]
 
@@ -64,12 +70,21 @@ def reproduce(pipeline: Pipeline, settings: Settings, version: Version) -> Repro
     try:
         rebuilt, digest = _retrain(pipeline, settings, record)
     except StorageError as error:
-        return Reproduction(
-            version, identical=False, model_hash=None, reasons=[str(error), *reasons]
-        )
+        return _failed(version, str(error), reasons, gone=True)
+    except MLAssetsError as error:
+        return _failed(version, str(error), reasons)
+    except duckdb.BinderException as error:
+        # Today's SQL names a column that the tables did not have then.
+        return _failed(version, str(error).splitlines()[0], reasons)
     if digest != record.training_set_hash:
         reasons.insert(0, f"training set: {record.training_set_hash} then, {digest} now")
     return Reproduction(version, rebuilt == record.model_hash, rebuilt, reasons)
+
+
+def _failed(version: Version, why: str, reasons: list[str], *, gone: bool = False) -> Reproduction:
+    return Reproduction(
+        version, identical=False, model_hash=None, reasons=[why, *reasons], gone=gone
+    )
 
 
 def _retrain(pipeline: Pipeline, settings: Settings, record: TrainingRecord) -> tuple[str, str]:

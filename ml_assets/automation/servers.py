@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from ml_assets.automation.guard import recover
 from ml_assets.registry.store import prepare
+from ml_assets.warehouse.settings import project_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,16 +49,22 @@ def serve(port: int, mlflow_port: int, settings: Settings, tell: Callable[[str],
 
 def commands(port: int, mlflow_port: int, settings: Settings) -> list[list[str]]:
     """Return the command lines of the Dagster UI with its daemon, and of MLflow's."""
-    workspace = Path.cwd() / "workspace.yaml"
+    workspace = project_folder() / "workspace.yaml"
     python = [sys.executable, "-m"]
     dagster = ["dagster", "dev", "-w", str(workspace), "-h", HOST, "-p", str(port)]
-    mlflow = ["mlflow", "ui", "--host", HOST, "--port", str(mlflow_port)]
+    mlflow = ["mlflow", "ui", "--host", HOST, "--port", str(mlflow_port), "--workers", "1"]
+    quiet = ["--uvicorn-opts", "--log-level warning"]
     store = ["--backend-store-uri", settings.tracking_uri]
     root = settings.artifact_root
     artifacts = ["--default-artifact-root", root] if root is not None else []
-    return [[*python, *dagster, "--log-level", "warning"], [*python, *mlflow, *store, *artifacts]]
+    return [[*python, *dagster, "--log-level", "warning"], [*python, *mlflow, *quiet, *store, *artifacts]]
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the servers: quiet, and without telemetry."""
-    return {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    """Return the environment of the servers: quiet, without telemetry and MLflow's job workers."""
+    return {
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+    }

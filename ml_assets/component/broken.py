@@ -1,8 +1,7 @@
 """A pipeline that cannot be read, shown in the UI instead of hiding the others."""
 
-from __future__ import annotations
-
 import traceback
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,7 +9,6 @@ import dagster as dg
 from ml_assets.errors import MLAssetsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 LOADS = "loads"
@@ -38,7 +36,7 @@ def broken_pipeline(name: str, message: str) -> dg.Definitions:
     return dg.Definitions(assets=[broken])
 
 
-def explain(error: BaseException, folder: Path) -> str:
+def explain(error: BaseException, folder: "Path") -> str:
     """Return what a person needs to know of an error raised while `folder` was loaded."""
     while not isinstance(error, MLAssetsError) and error.__cause__ is not None:
         error = error.__cause__
@@ -47,7 +45,7 @@ def explain(error: BaseException, folder: Path) -> str:
     return f"{_place(error, folder)}{type(error).__name__}: {error}"
 
 
-def _place(error: BaseException, folder: Path) -> str:
+def _place(error: BaseException, folder: "Path") -> str:
     """Return `<file>:<line>: ` of the last line in the user's own Python, if there is one."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: "

@@ -50,7 +50,9 @@ def volume_faults(node: Node, partition: str | None, rows: int, stored: Stored) 
     """Return what is odd about a slice of `rows` driving rows beside the table's other slices."""
     if rows == 0:
         return [f"{node.dotted} {partition or ''}: no rows at all."]
-    others = [item.rows_in for item in stored.of(node) if item.partition != partition]
+    if partition is None:
+        return []
+    others = [item.rows_in for item in stored.of(node) if item.partition not in {partition, None}]
     if not others:
         return []
     usual = median(others)

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Node, Pipeline
 
 
+def training_tables(pipeline: Pipeline) -> list[Node]:
+    """Return the tables a training set reads: features and label."""
+    return [*pipeline.features, pipeline.node(pipeline.declaration.label.table)]
+
+
 def training_inputs(pipeline: Pipeline) -> list[Node]:
     """Return the tables a training set reads, and all they are built from."""
-    label = pipeline.node(pipeline.declaration.label.table)
-    direct = [*pipeline.features, label]
+    direct = training_tables(pipeline)
     names = {other.name for node in direct for other in (node, *pipeline.ancestors(node))}
     return [node for node in pipeline.ordered if node.name in names]
 

@@ -80,28 +80,34 @@ def training_sql(pipeline: Pipeline, as_of: datetime, names: list[str]) -> str:
     """Return the SELECT of `names` for all entities with a label known at `as_of`, by key."""
     node, table = spine(pipeline)
     key = list(table.key)
-    features = columns([name for name in names if name not in key])
+    wanted = [name for name in names if name not in key]
+    _refuse_unknown({name: "" for n in pipeline.features for name in _own_features(n)}, (*wanted,))
+    features = columns(wanted)
     zone = pipeline.declaration.time_zone.replace("'", "''")
     return f"""
         SELECT {columns(key)}, _partition,
             CAST(timezone('{zone}', {quote(table.time or "")}) AS DATE) AS _cluster,
             {quote(table.prediction_time or "")} AS _prediction_time,
             _label_known_at, _label, {features}
-        FROM ({_entities(pipeline, node, table)})
+        FROM ({_entities(pipeline, node, table, wanted)})
         JOIN ({_labels(pipeline, key)}) USING ({columns(key)})
         WHERE _label IS NOT NULL AND _label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}'
         ORDER BY {columns(key)}
     """
 
 
-def _entities(pipeline: Pipeline, node: Node, table: FeatureTable) -> str:
+def _entities(pipeline: Pipeline, node: Node, table: FeatureTable, wanted: list[str]) -> str:
     joins = [f"{qualified(pipeline.name, *node.name)} AS spine"]
     selected = ["spine.*"]
     for other in pipeline.features:
         if other.name == node.name or not isinstance(other.declared, FeatureTable):
             continue
+        # Only what is wanted: an older snapshot may lack what was declared since.
+        own = [name for name in _own_features(other) if name in wanted]
+        if not own:
+            continue
         alias = quote(other.table)
-        selected.extend(f"{alias}.{quote(name)}" for name in _own_features(other))
+        selected.extend(f"{alias}.{quote(name)}" for name in own)
         matches = " AND ".join(
             f"spine.{quote(name)} = {alias}.{quote(name)}" for name in other.declared.key
         )

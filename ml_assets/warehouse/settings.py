@@ -65,13 +65,14 @@ class Settings:
 
 def _data(values: Mapping[str, str]) -> Path:
     given = _given(values, "ML_ASSETS_DATA")
-    path = Path(given).expanduser().resolve() if given else _repository() / "data"
+    path = Path(given).expanduser().resolve() if given else project_folder() / "data"
     if path.exists() and not path.is_dir():
         raise _wrong("ML_ASSETS_DATA", str(path), "a folder, which is created when missing")
     return path
 
 
-def _repository() -> Path:
+def project_folder() -> Path:
+    """Return the nearest folder with a workspace.yaml, here or above; else the working directory."""
     here = Path.cwd()
     return next((d for d in (here, *here.parents) if (d / "workspace.yaml").is_file()), here)
 
