@@ -16,6 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from ml_assets.errors import DeclarationError
 from ml_assets.sql.names import LAYERS
+from ml_assets.sql.repeatable import unrepeatable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,8 @@ def parse(text: str, where: str) -> Select:
         raise _error(select, query, "the statement is no SELECT.", "Write one SELECT.")
     for node in query.find_all(exp.Into, exp.DML, exp.DDL, exp.Command):
         raise _error(select, node, "the SELECT writes.", "Leave writing to the platform.")
+    for node, fact, hint in unrepeatable(query):
+        raise _error(select, node, fact, hint)
     return select
 
 
