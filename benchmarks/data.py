@@ -26,7 +26,9 @@ def replicate(scale: int, folder: Path) -> dict[str, Path]:
     files = {"flights": folder / "flights.csv.zip", "planes": folder / "planes.csv"}
     with duckdb.connect() as con:
         copies = f"range({scale}) AS copies(copy)"
-        plane = "CASE WHEN copy > 0 AND tailnum <> 'NA' THEN tailnum || '-' || copy ELSE tailnum END"
+        plane = (
+            "CASE WHEN copy > 0 AND tailnum <> 'NA' THEN tailnum || '-' || copy ELSE tailnum END"
+        )
         if not files["planes"].exists():
             select = f"SELECT * REPLACE ({plane} AS tailnum)"
             _write(con, select, _packaged("planes.csv"), copies, files["planes"])

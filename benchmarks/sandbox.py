@@ -7,12 +7,15 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from benchmarks.data import HIGHEST, replicate
 from benchmarks.measure import Measured, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parent.parent
 PIPELINE = "flights"
@@ -50,7 +53,7 @@ class Sandbox:
         """Declare `last` as the pipeline's last partition."""
         self.declare(lambda attributes: attributes["partitions"].update(end=last))
 
-    def declare(self, change: Any) -> None:
+    def declare(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Let `change` alter the attributes in the pipeline's defs.yaml."""
         path = self.pipeline / "defs.yaml"
         document = yaml.safe_load(path.read_text(encoding="utf-8"))

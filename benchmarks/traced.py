@@ -8,13 +8,12 @@ from __future__ import annotations
 import functools
 import importlib
 import json
-import os
 import pkgutil
 import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,18 +21,19 @@ if TYPE_CHECKING:
     import dagster as dg
 
 PIPELINE = "flights"
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PARTS = {
     "read the sources": ["tables.load.read_source"],
-    "SELECTs": ["tables.build._run_select"],
-    "contracts, accounting": [
-        "tables.build._temp",
+    "SELECTs and contracts": ["tables.build._run_select"],
+    "accounting": [
         "tables.build._account",
         "tables.build._counts",
         "tables.load._account",
         "tables.load._check",
     ],
-    "write Parquet": ["tables.build.store_pair"],
+    "write Parquet": ["tables.store.ensure_pair", "tables.store.store_pair"],
     "content hash": ["warehouse.slices.content_hash"],
     "ledger": ["warehouse.ledger.current", "warehouse.ledger.record"],
     "commit": ["warehouse.commit._transaction"],
@@ -88,9 +88,9 @@ class Stopwatch:
                         if value is original:
                             setattr(other, known, timed)
 
-    def _timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _timed(self, part: str, function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
-        def timed(*args: Any, **kwargs: Any) -> Any:
+        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
             self._switch()
             self._open.append(part)
             try:
@@ -153,8 +153,7 @@ def main(what: str, result: Path) -> None:
     import dagster as dg
 
     stopwatch = Stopwatch()
-    if os.environ.get("BENCHMARK_PARTS") != "0":
-        stopwatch.attach()
+    stopwatch.attach()
     {"run": _run, "tables": _tables}[what]()
     with dg.DagsterInstance.get() as instance:
         found = {"seconds": dict(stopwatch.seconds), "assets": _steps(instance)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import urllib.request
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ml_assets_tests.finished import Finished
     from ml_assets_tests.sandbox import Sandbox
 
 # Time limits per example say more about the machine than about the code.
@@ -160,13 +162,44 @@ def sample(
 def _built(box: Sandbox) -> Sandbox:
     from ml_assets_tests.sandbox import build_all
 
-    with box.lake() as con:
+    with contextlib.chdir(box.root), box.lake() as con:
         build_all(con, box.pipeline)
     return box
 
 
 def _for_one_test(box: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     twin = box.copy(folder / "box")
+    monkeypatch.chdir(twin.root)
     for name, value in twin.environment.items():
         monkeypatch.setenv(name, value)
     return twin
+
+
+@pytest.fixture(scope="session")
+def finished(sample_as_built: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The sampled flights with version 1 trained, evaluated and promoted; to read only."""
+    from ml_assets_tests.finished import declare_small, finish
+
+    box = sample_as_built.copy(tmp_path_factory.mktemp("finished"))
+    box.declare(declare_small)
+    with pytest.MonkeyPatch.context() as patch:
+        _point_to(box, patch)
+        return finish(box)
+
+
+@pytest.fixture
+def mine(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> Finished:
+    """A copy of the finished flights, to change at will; the environment points to it."""
+    twin = finished.copy(tmp_path / "box")
+    _point_to(twin.box, monkeypatch)
+    return twin
+
+
+def _point_to(box: Sandbox, patch: pytest.MonkeyPatch) -> None:
+    for name in _CONFIGURED:
+        patch.delenv(name, raising=False)
+    patch.chdir(box.root)
+    for name, value in box.environment.items():
+        patch.setenv(name, value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+import ml_assets.pipelines
 from ml_assets.component.pipeline import load_folder
 from ml_assets.tables import load
 from ml_assets.tables.build import Built, build_slice
@@ -27,11 +28,18 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Node, Pipeline
 
 RUN = "a run"
+FOLDERS = sorted(
+    path.parent for path in Path(ml_assets.pipelines.__file__).parent.glob("*/defs.yaml")
+)
+"""The repository's pipelines; the code location is not imported for them."""
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A pipeline's folder, the files its raw tables come from, and its data root."""
+    """A pipeline's folder, the files its raw tables come from, and its data root.
+
+    The files' paths are relative, so that a copy is up to date: work in `root`.
+    """
 
     root: Path
     name: str
@@ -64,13 +72,7 @@ class Sandbox:
     def copy(self, root: Path) -> Sandbox:
         """Return a copy under `root`, with all that was built."""
         shutil.copytree(self.root, root, dirs_exist_ok=True)
-        twin = Sandbox(root, self.name)
-        twin.repoint()
-        return twin
-
-    def repoint(self) -> None:
-        """Point every raw table of defs.yaml to its CSV among the sources."""
-        self.declare(lambda declared: _point(declared, self.sources))
+        return Sandbox(root, self.name)
 
     def declare(self, change: Callable[[dict[str, Any]], object]) -> None:
         """Apply `change` to the attributes in defs.yaml."""
@@ -112,14 +114,14 @@ def copied(folder: Path, root: Path, name: str | None = None) -> Sandbox:
     box = Sandbox(root, name or folder.name)
     shutil.copytree(folder, box.folder, ignore=shutil.ignore_patterns("__pycache__"))
     box.sources.mkdir()
-    box.repoint()
+    box.declare(_point_to_sources)
     return box
 
 
-def _point(declared: dict[str, Any], sources: Path) -> None:
+def _point_to_sources(declared: dict[str, Any]) -> None:
     for table, raw in declared["raw"].items():
-        path = str(sources / f"{table}.csv")
-        raw["source"] = {"kind": "files", "path": path, "nulls": raw["source"].get("nulls", "")}
+        nulls = raw["source"].get("nulls", "")
+        raw["source"] = {"kind": "files", "path": f"sources/{table}.csv", "nulls": nulls}
 
 
 def ignore_waiting(message: str) -> None:
@@ -159,9 +161,7 @@ def build_all(con: DuckDBPyConnection, pipeline: Pipeline) -> None:
 def planned(con: DuckDBPyConnection, pipeline: Pipeline) -> list[Step]:
     """Return what a refresh would build."""
     sources = {
-        node.table: load.source_of(node).fingerprint()
-        for node in pipeline.ordered
-        if node.layer == "raw"
+        node.table: load.fingerprint_of(node) for node in pipeline.ordered if node.layer == "raw"
     }
     return plan(pipeline, Stored(ledger.current(con, pipeline.name)), sources)
 

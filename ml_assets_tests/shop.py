@@ -33,13 +33,18 @@ attributes:
   raw:
     orders:
       description: Orders as the shops send them.
-      source: {kind: files, path: orders.csv}
+      source: {kind: files, path: sources/orders.csv}
       time: placed_at
-      columns: {id: INTEGER, shop: VARCHAR, amount: INTEGER, placed_at: TIMESTAMPTZ, paid_at: TIMESTAMPTZ}
+      columns:
+        id: INTEGER
+        shop: VARCHAR
+        amount: INTEGER
+        placed_at: TIMESTAMPTZ
+        paid_at: TIMESTAMPTZ
       limits: {rejected: 0.1}
     shops:
       description: The shops; static.
-      source: {kind: files, path: shops.csv}
+      source: {kind: files, path: sources/shops.csv}
       columns: {shop: VARCHAR, city: VARCHAR}
   cleaned:
     shops:
@@ -152,6 +157,7 @@ def write_shop(root: Path) -> Sandbox:
     (box.folder / "defs.yaml").write_text(DEFS, encoding="utf-8")
     box.sources.mkdir()
     box.source("orders").write_text("\n".join(orders()) + "\n", encoding="utf-8")
-    box.source("shops").write_text("shop,city\nnorth,Kiel\nsouth,Ulm\nwest,Bonn\n", encoding="utf-8")
-    box.repoint()
+    box.source("shops").write_text(
+        "shop,city\nnorth,Kiel\nsouth,Ulm\nwest,Bonn\n", encoding="utf-8"
+    )
     return box

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecordStatus as Status,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,8 +33,11 @@ def latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any] | N
 
 def latest_check(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Checked | None:
     """Return the newest evaluation of a check, None if it never ran."""
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])
-    event = records[key].event if key in records else None
+    # A run that was killed leaves checks planned that it never evaluated.
+    records = instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=1, status={Status.SUCCEEDED, Status.FAILED}
+    )
+    event = records[0].event if records else None
     if event is None or event.dagster_event is None:
         return None
     found = event.dagster_event.asset_check_evaluation_data

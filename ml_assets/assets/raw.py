@@ -41,8 +41,8 @@ def raw_asset(pipeline: "Pipeline", node: "Node") -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         with lake_of(context, pipeline).get_connection() as con:
-            keys = due(context, con, pipeline, node)
             try:
+                keys = due(context, con, pipeline, node)
                 loading, built = _load(context, con, pipeline, node, keys) if keys else (None, [])
             except MLAssetsError as error:
                 yield from refused(pipeline, node, error)

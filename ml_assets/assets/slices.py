@@ -8,7 +8,7 @@ import dagster as dg
 
 from ml_assets.assets.shell import CHECKS, asset_key, checks_of
 from ml_assets.tables.build import Built, SliceFaultError
-from ml_assets.tables.load import source_of
+from ml_assets.tables.load import fingerprint_of
 from ml_assets.tables.plan import Stored, plan
 from ml_assets.warehouse import ledger
 
@@ -38,7 +38,7 @@ def due(
         return keys
     stored = Stored(ledger.current(con, pipeline.name))
     raw = node.layer == "raw"
-    sources = {node.table: source_of(node).fingerprint()} if raw else {}
+    sources = {node.table: fingerprint_of(node)} if raw else {}
     stale = {
         step.partition for step in plan(pipeline, stored, sources) if step.node.name == node.name
     }
@@ -64,7 +64,11 @@ def report_built(context: dg.AssetExecutionContext, built: Built) -> None:
     context.log.info(f"{where}{accounting.kept:,} rows{detail} ({built.seconds:.1f} s)")
     if built.partition is not None:
         context.add_asset_metadata(
-            {"dagster/partition_row_count": accounting.kept, **numbers(built)},
+            # Under names of their own: the table's totals stand beside them.
+            {
+                "dagster/partition_row_count": accounting.kept,
+                **{f"partition_{name}": value for name, value in numbers(built).items()},
+            },
             partition_key=built.partition,
         )
 

@@ -84,6 +84,8 @@ def _travel(
     partitions = [item.partition for item in built] or keys_of(context, node)
     travelled = travel(con, pipeline, node, partitions)
     context.log.info(travelled.summary)
+    for fault in travelled.faults:
+        context.log.error(fault)
     return travelled
 
 

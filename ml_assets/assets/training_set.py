@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets import clock
-from ml_assets.assets.events import latest
+from ml_assets.assets.events import latest, latest_check
 from ml_assets.assets.shell import asset_key, lake_of, resources_of
 from ml_assets.assets.slices import failure
-from ml_assets.errors import MLAssetsError
+from ml_assets.assets.tables import TIME_TRAVEL
+from ml_assets.errors import DataError, MLAssetsError
 from ml_assets.tables.freshness import require_one_version
 from ml_assets.tables.training import TrainingSet, spine, summarise
 from ml_assets.warehouse.snapshots import current_snapshot
@@ -50,6 +51,7 @@ def training_set_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
     def training_set(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         as_of = clock.now()
         try:
+            _require_no_leak(context.instance, pipeline)
             with lake_of(context, pipeline).get_connection() as con:
                 con.begin()
                 snapshot = current_snapshot(con, pipeline.name)
@@ -65,6 +67,21 @@ def training_set_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=_metadata(found, snapshot, as_of))
 
     return training_set
+
+
+def _require_no_leak(instance: dg.DagsterInstance, pipeline: "Pipeline") -> None:
+    """Raise DataError where a feature table saw the future when it was last checked.
+
+    Its slices are stored and up to date: a later run would no longer pass through its check.
+    """
+    for node in pipeline.features:
+        key = dg.AssetCheckKey(asset_key(pipeline, *node.name), TIME_TRAVEL)
+        found = latest_check(instance, key)
+        if found is not None and not found.passed:
+            raise DataError(
+                f"{node.dotted} sees the future in {', '.join(found.values['leaking'])}.",
+                "Correct the SELECT, or known_at of what it reads, and materialize it again.",
+            )
 
 
 def reading(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> Reading:

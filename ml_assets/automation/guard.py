@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.CANCELING,
@@ -30,16 +31,24 @@ class RunGuard(dg.ConfigurableResource[None]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[None]:
-        """Recover from killed runs, then mark this one as alive until it ends."""
-        settings = Settings.from_environment()
-        if context.instance is not None and context.run_id is not None:
+        """Mark the run as alive until it ends, and recover from killed ones."""
+        settings, run = Settings.from_environment(), context.run
+        if context.instance is None or run is None:
+            yield
+            return
+        # Held first: a kill while the others are recovered must not leave this one unmarked.
+        with held(run.run_id, settings):
             for run_id in recover(context.instance, settings):
                 if context.log is not None:
                     context.log.warning(f"run {run_id} was killed; it is marked as failed now")
-            with liveness.hold(context.run_id, settings):
-                yield
-        else:
             yield
+
+
+def held(run_id: str, settings: Settings) -> AbstractContextManager[None]:
+    """Hold the run's lock, unless this process does since before it created the run."""
+    if liveness.is_alive(run_id, settings):
+        return nullcontext()
+    return liveness.hold(run_id, settings)
 
 
 def recover(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
@@ -53,8 +62,8 @@ def recover(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         if liveness.is_alive(run.run_id, settings) is False:
             instance.report_run_failed(run, "The run's process was killed before it finished.")
-            liveness.forget(run.run_id, settings)
             killed.append(run.run_id)
+    pass
     return killed
 
 

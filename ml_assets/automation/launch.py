@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,16 @@ from ml_assets.assets.train import code_versions
 from ml_assets.automation.jobs import CONSOLE, range_tags
 from ml_assets.errors import StorageError
 from ml_assets.tables.freshness import training_tables
-from ml_assets.tables.load import source_of
+from ml_assets.tables.load import fingerprint_of
 from ml_assets.tables.plan import Step, Stored, plan
-from ml_assets.warehouse import ledger
+from ml_assets.warehouse import ledger, liveness
 from ml_assets.warehouse.lake import connect
+from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ml_assets.tables.pipeline import Pipeline
-    from ml_assets.warehouse.settings import Settings
 
 MODEL_ASSETS = ("training_set", "model", "evaluation", "promotion")
 
@@ -38,9 +39,7 @@ class Due:
 def due(pipeline: Pipeline, settings: Settings) -> Due:
     """Return what is not up to date, looking at sources, lake and registry."""
     sources = {
-        node.table: source_of(node).fingerprint()
-        for node in pipeline.nodes.values()
-        if node.layer == "raw"
+        node.table: fingerprint_of(node) for node in pipeline.nodes.values() if node.layer == "raw"
     }
     steps = plan(pipeline, _stored(pipeline, settings), sources)
     return Due(steps, "its tables are rebuilt" if steps else _model_reason(pipeline, settings))
@@ -72,7 +71,9 @@ def _model_reason(pipeline: Pipeline, settings: Settings) -> str | None:
     except StorageError:
         return f"the data of version {found[-1].version} is gone"
     data = _changed(then, _data_versions(pipeline, settings, None))
-    return f"data changed since version {found[-1].version}: {', '.join(data)}" if data else None
+    more = f" and {len(data) - 3} more" if len(data) > 3 else ""
+    listed = ", ".join(data[:3]) + more
+    return f"data changed since version {found[-1].version}: {listed}" if data else None
 
 
 def _data_versions(pipeline: Pipeline, settings: Settings, snapshot: int | None) -> dict[str, str]:
@@ -109,10 +110,14 @@ def run_job(
     selected: list[dg.AssetKey] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run one of the pipeline's jobs in this process; slices that are up to date stay."""
-    return defs.resolve_job_def(job).execute_in_process(
-        instance=instance,
-        tags={**range_tags(pipeline), REFRESH_TAG: "true"},
-        asset_selection=selected,
-        run_config=CONSOLE,
-        raise_on_error=False,
-    )
+    run_id = str(uuid.uuid4())
+    # Locked before it exists: killed at any moment of its life, it is found.
+    with liveness.hold(run_id, Settings.from_environment()):
+        return defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            tags={**range_tags(pipeline), REFRESH_TAG: "true"},
+            asset_selection=selected,
+            run_config=CONSOLE,
+            raise_on_error=False,
+            run_id=run_id,
+        )

@@ -85,7 +85,9 @@ def _rows(pipeline: Pipeline, totals: dict[str, Totals]) -> Table:
     from rich.table import Table
 
     title = f"{pipeline.name}: every row accounted for"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     table.add_column("table", no_wrap=True)
     for name in ("rows in", "kept", "left out"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -111,7 +113,9 @@ def _metrics(evaluated: Evaluated) -> Table:
     from rich.table import Table
 
     title = "Later data than all training, with 95 % intervals from resampling days"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     table.add_column("candidate", no_wrap=True)
     names = [name for name in SHOWN if f"{evaluated.candidates()[0]} {name}" in evaluated.metrics]
     for name in names:

@@ -75,10 +75,12 @@ def _check_sql(pipeline: Pipeline) -> None:
         for node in pipeline.nodes.values():
             for column, kind in node.types.items():
                 _read(con, f"{node.dotted}.{column} has the type {kind!r}", f"SELECT NULL::{kind}")
-        for node, about, text in _expressions(pipeline):
-            empty = ", ".join(f"NULL::{kind} AS {quote(name)}" for name, kind in about.types.items())
+        for dotted, about, text in _expressions(pipeline):
+            empty = ", ".join(
+                f"NULL::{kind} AS {quote(name)}" for name, kind in about.types.items()
+            )
             sql = f"SELECT {text} FROM (SELECT {empty}) AS {quote(about.table)} LIMIT 0"
-            _read(con, f"{node}: {text!r} cannot be read over {about.dotted}", sql)
+            _read(con, f"{dotted}: {text!r} cannot be read over {about.dotted}", sql)
 
 
 def _expressions(pipeline: Pipeline) -> Iterator[tuple[str, Node, str]]:

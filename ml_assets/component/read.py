@@ -59,7 +59,9 @@ def located(path: Path, error: DeclarationError) -> DeclarationError:
     """Return the error with file and line of what it names; one of another file stays as it is."""
     if error.fact.startswith(str(path.parent)):
         return error
-    return DeclarationError(f"{path}:{lines.named(_root(path), error.fact)}: {error.fact}", error.hint)
+    return DeclarationError(
+        f"{path}:{lines.named(_root(path), error.fact)}: {error.fact}", error.hint
+    )
 
 
 def _root(path: Path) -> yaml.Node | None:
@@ -73,7 +75,10 @@ def _explained(path: Path, error: ValidationError) -> DeclarationError:
         line = lines.at(root, ["attributes", *location])
         where = ".".join(str(part) for part in location)
         faults[f"{path}:{line}: {where or 'attributes'}: {_message(fault, location)}"] = line
-    return DeclarationError("\n".join(sorted(faults, key=lambda text: faults[text])), "Correct it there and save; nothing else is to do.")
+    return DeclarationError(
+        "\n".join(sorted(faults, key=lambda text: faults[text])),
+        "Correct it there and save; nothing else is to do.",
+    )
 
 
 def _is_branch(part: int | str) -> bool:
@@ -83,7 +88,7 @@ def _is_branch(part: int | str) -> bool:
     )
 
 
-def _message(fault: Any, location: list[int | str]) -> str:
+def _message(fault: ErrorDetails, location: list[int | str]) -> str:
     if fault["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         known = _known_keys(location[:-1])
         near = get_close_matches(str(location[-1]), known, n=1)

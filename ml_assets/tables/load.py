@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ml_assets.errors import DataError
 from ml_assets.sources.load import load
 from ml_assets.sources.resolve import resolve
 from ml_assets.sql import windows
@@ -52,11 +53,19 @@ def source_of(node: Node) -> Source:
     return resolve(_raw(node).source)
 
 
+def fingerprint_of(node: Node) -> str:
+    """Return the identity of what a raw table's source delivers now; DataError names the table."""
+    try:
+        return source_of(node).fingerprint()
+    except DataError as fault:
+        raise DataError(f"{node.dotted}: {fault.fact}", fault.hint) from fault
+
+
 def read_source(con: DuckDBPyConnection, pipeline: Pipeline, node: Node) -> Loading:
     """Read and type everything the source delivers; raises DataError where that fails."""
     source = source_of(node)
     # Taken before the read: rows that arrive meanwhile make the table stale, never unnoticed.
-    fingerprint = source.fingerprint()
+    fingerprint = fingerprint_of(node)
     table = _raw(node)
     result = load(con, source, table, node.dotted, LOADED)
     con.execute(slice_variables(pipeline, None))

@@ -33,8 +33,9 @@ def hold(run_id: str, settings: Settings) -> Iterator[None]:
 
 def is_alive(run_id: str, settings: Settings) -> bool | None:
     """Return whether the run's process lives; None when it left no lock on this machine."""
+    path = _path(run_id, settings)
     try:
-        descriptor = os.open(_path(run_id, settings), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
@@ -43,12 +44,15 @@ def is_alive(run_id: str, settings: Settings) -> bool | None:
         return True
     finally:
         os.close(descriptor)
-    return False
+    # A run that ends of itself removes its lock before it lets go of it.
+    return False if path.exists() else None
 
 
-def forget(run_id: str, settings: Settings) -> None:
-    """Remove the lock file that a killed run left behind."""
-    _path(run_id, settings).unlink(missing_ok=True)
+def sweep(settings: Settings) -> None:
+    """Remove the lock files that killed runs left behind."""
+    for path in (settings.data / "runs").glob("*.lock"):
+        if is_alive(path.stem, settings) is False:
+            path.unlink(missing_ok=True)
 
 
 def _path(run_id: str, settings: Settings) -> Path:

@@ -72,7 +72,7 @@ def _data(values: Mapping[str, str]) -> Path:
 
 
 def project_folder() -> Path:
-    """Return the nearest folder with a workspace.yaml, here or above; else the working directory."""
+    """Return the nearest folder with a workspace.yaml, here or above, else this one."""
     here = Path.cwd()
     return next((d for d in (here, *here.parents) if (d / "workspace.yaml").is_file()), here)
 

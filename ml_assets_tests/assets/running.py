@@ -81,12 +81,12 @@ def failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     return found
 
 
-def skipped(result: dg.ExecuteInProcessResult) -> set[str]:
-    """Return the steps that did not run because one before them failed."""
+def ran(result: dg.ExecuteInProcessResult) -> set[str]:
+    """Return the steps that started, such as raw/orders."""
     return {
         (event.step_key or "").split("__", 1)[1].replace("__", "/")
         for event in result.all_events
-        if event.event_type == dg.DagsterEventType.STEP_SKIPPED
+        if event.event_type == dg.DagsterEventType.STEP_START
     }
 
 

@@ -1,4 +1,4 @@
-"""A copy of the package in a folder of its own, with pipelines of its own, run as a user runs it."""
+"""A copy of the package in a folder of its own, with its own pipelines, run as users run it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 import ml_assets
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PACKAGE = Path(ml_assets.__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -87,7 +84,7 @@ class Sandbox:
         shutil.copytree(origin, folder, ignore=shutil.ignore_patterns("__pycache__"))
         return folder
 
-    def python(self, *arguments: str, timeout: float = 300, **extra: str) -> Answer:
+    def python(self, *arguments: str, **extra: str) -> Answer:
         """Run Python in the sandbox."""
         done = subprocess.run(
             [sys.executable, *arguments],
@@ -95,7 +92,7 @@ class Sandbox:
             env={**self.environment, **extra},
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=300,
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
@@ -117,11 +114,12 @@ class Sandbox:
         """Run `ml-assets`."""
         return self.python("-m", "ml_assets.cli", *arguments, **extra)
 
-    def ask(self, script: str, *arguments: str) -> Any:
+    def ask(self, script: str, *arguments: str) -> dict[str, Any]:
         """Run a script that prints JSON as its last line; return what it printed."""
         answer = self.python("-c", script, *arguments)
         assert answer.code == 0, answer.text
-        return json.loads(answer.out.splitlines()[-1])
+        found: dict[str, Any] = json.loads(answer.out.splitlines()[-1])
+        return found
 
 
 def make_sandbox(folder: Path) -> Sandbox:
@@ -167,6 +165,40 @@ def edit(path: Path, *changes: tuple[str, str]) -> None:
     path.write_text(text)
 
 
-def commands(*lines: Sequence[str]) -> list[list[str]]:
-    """Return command lines as lists."""
-    return [list(line) for line in lines]
+LISTEN = """
+import json, sys, traceback
+from click.testing import CliRunner
+import ml_assets.cli
+answers = sys.stdout
+for line in sys.stdin:
+    done = CliRunner().invoke(ml_assets.cli.main, json.loads(line))
+    ended = done.exc_info is None or isinstance(done.exc_info[1], SystemExit)
+    trace = "" if ended else "".join(traceback.format_exception(*done.exc_info))
+    print(json.dumps([done.exit_code, done.stdout, done.stderr + trace]), file=answers, flush=True)
+"""
+
+
+class Listener:
+    """A process that runs one `ml-assets` command after the other and imports only once."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", LISTEN],
+            cwd=sandbox.folder,
+            env=sandbox.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str) -> Answer:
+        """Run `ml-assets` with `arguments`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        return Answer(*json.loads(self._process.stdout.readline()))
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=60)

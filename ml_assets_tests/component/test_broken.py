@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def caught(run: object, *arguments: str) -> BaseException:
-    with pytest.raises(BaseException) as error:  # noqa: PT011
+    with pytest.raises(BaseException) as error:
         run(*arguments)  # type: ignore[operator]
     return error.value
 
@@ -38,13 +38,11 @@ def test_the_asset_and_its_check_fail_with_the_message(name: str) -> None:
 
 
 def test_a_users_fault_is_told_as_it_is_whatever_is_around_it(tmp_path: Path) -> None:
-    try:
-        try:
-            raise DeclarationError("The fact.", "The hint.") from ValueError("inner")
-        except DeclarationError as error:
-            raise RuntimeError("outer") from error
-    except RuntimeError as error:
-        assert explain(error, tmp_path) == "The fact. The hint."
+    inner = DeclarationError("The fact.", "The hint.")
+    inner.__cause__ = ValueError("inner")
+    outer = RuntimeError("outer")
+    outer.__cause__ = inner
+    assert explain(outer, tmp_path) == "The fact. The hint."
 
 
 def test_an_error_in_the_users_python_is_told_with_its_line(tmp_path: Path) -> None:

@@ -16,7 +16,11 @@ TREES = st.recursive(
 
 def places(tree: object, location: list[int | str]) -> list[list[int | str]]:
     pairs = (
-        tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
     )
     found = [location]
     for key, value in pairs:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from ml_assets.warehouse.liveness import forget, hold, is_alive
+from ml_assets.warehouse.liveness import hold, is_alive, sweep
 
 if TYPE_CHECKING:
     from ml_assets.warehouse.settings import Settings
@@ -38,5 +38,7 @@ def test_a_killed_run_is_dead_at_once(settings: Settings) -> None:
     process.kill()
     process.communicate()
     assert is_alive("run", settings) is False
-    forget("run", settings)
+    with hold("other", settings):
+        sweep(settings)
+        assert is_alive("other", settings) is True
     assert is_alive("run", settings) is None

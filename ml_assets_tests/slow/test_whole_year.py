@@ -1,0 +1,121 @@
+"""The numbers on the whole of the real data: as good as known to be possible, and no better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ml_assets import clock
+from ml_assets.assets.train import read_at
+from ml_assets.ml import metrics, split
+from ml_assets.ml.training_table import labels
+from ml_assets.ml.walk import Walk, walk
+from ml_assets.registry.package import load_native
+from ml_assets.registry.record import read_record
+from ml_assets.tables.training import feature_names, read
+from ml_assets_tests.finished import Finished
+from ml_assets_tests.sample import FLIGHTS
+from ml_assets_tests.sandbox import Sandbox, build_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml_assets.tables.pipeline import Pipeline
+
+pytestmark = pytest.mark.slow
+TESTED = [f"2013-{month:02d}" for month in range(4, 13)]
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    """The flights pipeline as it is shipped, over the whole year, trained as declared."""
+    import shutil
+
+    box = Sandbox(tmp_path_factory.mktemp("year"), "flights")
+    shutil.copytree(FLIGHTS, box.folder, ignore=shutil.ignore_patterns("__pycache__"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(box.root)
+        for name, value in box.environment.items():
+            patch.setenv(name, value)
+        with box.lake() as con:
+            build_all(con, box.pipeline)
+        found = Finished(box)
+        assert not found.run()
+        yield found
+
+
+def test_september_to_december_are_predicted_as_well_as_known_and_no_better(
+    year: Finished,
+) -> None:
+    about = year.latest("evaluation")
+    assert about["test_rows"] == 109_619
+    assert 0.745 < about["lightgbm auc"] < 0.785
+    assert 0.72 < about["linear auc"] < 0.745
+    assert about["constant auc"] == 0.5
+    assert about["lightgbm average_precision"] > 0.5
+    assert about["lightgbm log_loss"] < about["linear log_loss"] < about["constant log_loss"]
+
+
+def test_no_month_is_predicted_too_well_to_be_true(year: Finished) -> None:
+    (version,) = year.versions()
+    uri = year.settings.tracking_uri
+    record = read_record(uri, version.run_id)
+    table, _ = read_at(
+        year.box.pipeline,
+        year.settings,
+        record.snapshot_id,
+        record.labels_known_by,
+        record.features,
+    )
+    model = load_native(uri, version.uri)
+    for month in record.windows["test"]:
+        rows = split.rows(table, [month])
+        found = metrics.measure("binary", labels(rows), model.predict(rows))
+        assert 0.7 < found["auc"] < 0.8, month
+
+
+def test_a_second_training_and_a_reproduction_give_the_same_model(year: Finished) -> None:
+    from ml_assets.automation.reproduce import find_version, reproduce
+
+    version = find_version(year.settings, "flights@champion")
+    found = reproduce(year.box.pipeline, year.settings, version)
+    assert (found.identical, found.reasons) == (True, [])
+
+
+def walked(year: Finished, pipeline: Pipeline, **model: Any) -> Walk:  # noqa: ANN401
+    """Walk forward with the default parameters: one trial, which only finds the rounds."""
+    spec = replace(pipeline.declaration.model, **model)
+    names = feature_names(pipeline)
+    with year.box.lake() as con:
+        table = read(con, pipeline, clock.now(), names)
+    return walk(
+        table,
+        names,
+        replace(spec, tuning=replace(spec.tuning, walk_forward_trials=1)),
+        storage=f"sqlite:///{year.box.root}/walk.sqlite",
+        study=str(model),
+        progress=lambda text: None,
+    )
+
+
+def test_walking_forward_gives_the_known_means(year: Finished) -> None:
+    found = walked(year, year.box.pipeline)
+    assert [step.partition for step in found.steps] == TESTED
+    assert sum(step.rows for step in found.steps) == 249_435
+    assert found.mean("constant", "auc") == 0.5
+    assert found.mean("linear", "auc") == pytest.approx(0.727, abs=0.008)
+    assert found.mean("untuned", "auc") == pytest.approx(0.7505, abs=0.005)
+    assert found.mean("untuned", "average_precision") == pytest.approx(0.545, abs=0.01)
+    assert found.mean("untuned", "log_loss") == pytest.approx(0.4661, abs=0.005)
+    assert max(step.metrics["tuned"]["auc"] for step in found.steps) < 0.8
+
+
+def test_minutes_of_delay_are_predicted_as_well_as_known(year: Finished) -> None:
+    pipeline = year.box.pipeline
+    label = replace(pipeline.declaration.label, value="arrival_delay", unit="min")
+    declaration = pipeline.declaration.model_copy(update={"label": label})
+    found = walked(year, replace(pipeline, declaration=declaration), problem="regression")
+    assert found.mean("constant", "mae") == pytest.approx(26.0, abs=0.1)
+    assert found.mean("untuned", "mae") == pytest.approx(23.0, abs=0.2)
