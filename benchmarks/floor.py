@@ -24,6 +24,7 @@ from ml_assets.sql.names import literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable, RawTable
 from ml_assets.tables.training import feature_names, training_sql
 from ml_assets.warehouse.settings import Settings
+from ml_assets.warehouse.slices import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ class Floor:
         self.pipeline: Pipeline = load_folder(folder)
         self.settings = Settings.from_environment()
         self.seconds: dict[str, float] = {}
+        self.digest = ""
         self.con = duckdb.connect(config={"threads": self.settings.threads})
         zone = literal(self.pipeline.declaration.time_zone)
         self.con.execute(
@@ -61,7 +63,7 @@ class Floor:
                 self._load(node) if isinstance(node.declared, RawTable) else self._select(node)
         with self._timed("training set"):
             table = self._training_set()
-        return {**self._learn(table), "seconds": self.seconds}
+        return {**self._learn(table), "training_set": self.digest, "seconds": self.seconds}
 
     def _load(self, node: Node) -> None:
         from ml_assets.sources.load import load
@@ -112,6 +114,8 @@ class Floor:
     def _training_set(self) -> pa.Table:
         sql = training_sql(self.pipeline, datetime.now(UTC), feature_names(self.pipeline))
         table = self.con.execute(sql).to_arrow_table()
+        self.con.register("training_rows", table)
+        self.digest = content_hash(self.con, "FROM training_rows", table.column_names)
         self.con.close()
         return table
 

@@ -33,7 +33,7 @@ PARTS = {
         "tables.load._account",
         "tables.load._check",
     ],
-    "write Parquet": ["tables.store.ensure_pair", "tables.store.store_pair"],
+    "write Parquet": ["tables.build.store_pair"],
     "content hash": ["warehouse.slices.content_hash"],
     "ledger": ["warehouse.ledger.current", "warehouse.ledger.record"],
     "commit": ["warehouse.commit._transaction"],

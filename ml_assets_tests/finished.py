@@ -114,6 +114,7 @@ def finish(box: Sandbox) -> Finished:
 def declare_small(declared: dict[str, Any]) -> None:
     """Make training on the sample short."""
     declared["model"]["split"] = {"test": 1, "tune": 1, "walk_forward_from": "2013-03"}
+    declared["model"]["threads"] = 1
     declared["model"]["tuning"] = {"trials": 2, "walk_forward_trials": 1}
     declared["evaluation"] = {"slices": ["origin"], "minimum_support": 300, "resamples": 50}
 

@@ -63,7 +63,7 @@ def recover(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
         if liveness.is_alive(run.run_id, settings) is False:
             instance.report_run_failed(run, "The run's process was killed before it finished.")
             killed.append(run.run_id)
-    pass
+    liveness.sweep(settings)
     return killed
 
 

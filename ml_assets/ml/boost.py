@@ -102,6 +102,9 @@ def pinned(spec: ModelSpec) -> dict[str, Parameter]:
         "deterministic": True,
         "force_col_wise": True,
         "feature_pre_filter": False,
+        # Threads fill a bundle of sparse columns from Arrow at once: where two of them have a
+        # value in one row, the later thread's stays, and the trees depend on the machine's load.
+        "enable_bundle": False,
         "max_bin": 255,
         "bagging_freq": 1,
         "verbosity": -1,

@@ -144,6 +144,7 @@ def test_a_failed_training_leaves_a_failed_run_and_no_version(mine: Finished) ->
     assert "Only one class" in newest.data.tags["failure"]
 
 
+@pytest.mark.slow
 def test_too_few_rows_are_named(mine: Finished) -> None:
     mine.box.declare(lambda declared: declared["model"].update(minimum_rows=4000))
     message = mine.run("training_set", "model")["model"]

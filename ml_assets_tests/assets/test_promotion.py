@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import pytest
 
 from ml_assets.registry.record import read_record
 from ml_assets.warehouse.snapshots import maintain, protected
@@ -45,6 +46,7 @@ def test_maintenance_expires_other_snapshots_and_not_the_champion_s(mine: Finish
     assert snapshot not in done.expired
 
 
+@pytest.mark.slow
 def test_without_a_version_it_says_what_to_materialize(mine: Finished) -> None:
     (mine.settings.data / "mlflow" / "mlflow.db").unlink()
     message = mine.run("promotion")["promotion"]

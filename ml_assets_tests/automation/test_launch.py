@@ -46,6 +46,7 @@ def test_data_refreshed_without_the_model_makes_the_model_due(mine: Finished) ->
     assert now.model.startswith("data changed since version 1: features.weather 2013-01")
 
 
+@pytest.mark.slow
 def test_the_same_data_loaded_again_makes_nothing_due(mine: Finished) -> None:
     with mine.box.lake() as con:
         for name in ("raw.weather", "cleaned.weather", "features.weather"):

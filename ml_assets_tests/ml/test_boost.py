@@ -78,6 +78,25 @@ def test_the_hash_covers_trees_and_codec_but_not_the_thread_count(model: Trained
     assert TrainedModel(model.booster_text, renamed).model_hash != model.model_hash
 
 
+def test_how_threads_share_the_work_does_not_change_the_trees() -> None:
+    """LightGBM would bundle these columns, and its threads race where two have a value."""
+    rng, rows, names = np.random.default_rng(0), 50_000, [f"part_{i}" for i in range(8)]
+    owner = rng.integers(0, len(names) + 1, rows)
+    parts = {}
+    for number, name in enumerate(names):
+        present = owner == number
+        present[rng.choice(rows, 2, replace=False)] = True
+        parts[name] = np.where(present, rng.normal(0, 1, rows), 0.0)
+    late = np.sum(list(parts.values()), axis=0) + rng.normal(0, 1, rows) > 0.5
+    table = pa.table({**parts, "_label": late.astype(float)})
+    fitted = codec.fit(table, names)
+    found = {
+        boost.train(table, fitted, PARAMETERS, 5, model_spec(threads=threads)).model_hash
+        for threads in (1, 2, 8, 16, 16)
+    }
+    assert len(found) == 1
+
+
 def test_the_order_of_rows_is_part_of_the_training_set(model: TrainedModel) -> None:
     table = training_table()
     shuffled = table.take(np.random.default_rng(0).permutation(table.num_rows))

@@ -40,7 +40,7 @@ def ignore(number: int, budget: int, value: float) -> None:
 
 
 def fitted(table: pa.Table, folder: Path | str, **settings: Any) -> Fitted:  # noqa: ANN401
-    spec = model_spec(**settings)
+    spec = model_spec(threads=1, **settings)
     return fit(table, FEATURES, spec, WINDOWS, f"sqlite:///{folder}/tune.db", "study", ignore)
 
 
@@ -139,7 +139,7 @@ def test_purged_rows_teach_nothing(tmp_path: Path) -> None:
 def test_the_budget_counts_trials(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     storage = f"sqlite:///{tmp_path}/tune.db"
-    spec = model_spec()
+    spec = model_spec(threads=1)
     for _ in range(2):
         found = fit(
             training_table(2000),

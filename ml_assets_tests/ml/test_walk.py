@@ -27,7 +27,12 @@ CANDIDATES = ["constant", "rate", "linear", "untuned", "tuned"]
 
 def walked(table: pa.Table, folder: Path, **settings: Any) -> Walk:  # noqa: ANN401
     folder.mkdir(exist_ok=True)
-    given = {"split": SPLIT, "tuning": TuningSpec(trials=1, walk_forward_trials=2), **settings}
+    given = {
+        "threads": 1,
+        "split": SPLIT,
+        "tuning": TuningSpec(trials=1, walk_forward_trials=2),
+        **settings,
+    }
     return walk(
         table,
         FEATURES,
@@ -77,7 +82,7 @@ def test_recorded_start_parameters_are_not_used(
 
 
 def test_untuned_is_the_default_model(table: pa.Table, found: Walk) -> None:
-    spec = model_spec(split=SPLIT)
+    spec = model_spec(split=SPLIT, threads=1)
     windows = split.walk_forward(table[PARTITION].unique().to_pylist(), SPLIT)[-1]
     parts = split.cut(table, windows.train, windows.test)
     codec = codecs.fit(parts.before, FEATURES)

@@ -6,7 +6,7 @@ from contextlib import chdir
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ml_assets.tables.build import build_slice
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ml_assets_tests.sandbox import Sandbox
 
 SELECTED = ("cleaned", "features")
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+"""No shrinking: an example takes seconds, and a permutation is small enough to read."""
 
 
 def built_whole(con: DuckDBPyConnection, pipeline: Pipeline) -> dict[str, str]:
@@ -84,7 +86,7 @@ def orders(months: Sequence[str], tables: int) -> st.SearchStrategy[list[list[st
     return st.lists(st.permutations(months), min_size=tables, max_size=tables)
 
 
-@settings(max_examples=2)
+@settings(max_examples=2, phases=PHASES)
 @given(chosen=orders(shops.MONTHS, 4))
 def test_any_order_gives_the_whole(
     shop_as_built: Sandbox,
@@ -98,7 +100,7 @@ def test_any_order_gives_the_whole(
 
 
 @pytest.mark.slow
-@settings(max_examples=8)
+@settings(max_examples=8, phases=PHASES)
 @given(chosen=orders(flights.MONTHS, 12))
 def test_any_order_gives_the_whole_sample(
     sample_as_built: Sandbox,
@@ -112,7 +114,7 @@ def test_any_order_gives_the_whole_sample(
 
 
 @pytest.mark.slow
-@settings(max_examples=4)
+@settings(max_examples=4, phases=PHASES)
 @given(months=st.permutations(flights.MONTHS))
 def test_a_month_built_before_its_past_is_mended_by_a_refresh(
     sample_as_built: Sandbox,
