@@ -26,10 +26,10 @@ ui: setup ## Start the Dagster UI and MLflow's on localhost
 	@$(BIN)/ml-assets ui
 
 test: $(VENV)/dev.stamp ## Run the tests
-	@$(BIN)/python -m pytest -m "not slow"
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
 
 slow: $(VENV)/dev.stamp ## Run the proofs that take long: kill -9, whole-year checks, concurrency
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m slow --durations 15
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts, definitions
 	@$(BIN)/ruff format --check .
