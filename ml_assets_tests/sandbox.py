@@ -13,7 +13,7 @@ import yaml
 import ml_assets.pipelines
 from ml_assets.component.pipeline import load_folder
 from ml_assets.tables import load
-from ml_assets.tables.build import Built, build_slice
+from ml_assets.tables.build import build_slice
 from ml_assets.tables.plan import Step, Stored, plan
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from ml_assets.tables.built import Built
     from ml_assets.tables.pipeline import Node, Pipeline
 
 RUN = "a run"

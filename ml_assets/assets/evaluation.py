@@ -1,14 +1,15 @@
 """The evaluation: the newest version on the held-out last window, touched once per version."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from ml_assets.assets.report_context import report_context
-from ml_assets.assets.shell import asset_key, resources_of
-from ml_assets.assets.slices import failure
+from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import read_at
-from ml_assets.errors import MLAssetsError, TrackingError
+from ml_assets.errors import TrackingError
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
 
@@ -24,33 +25,30 @@ NAME = "evaluation"
 REPORT = "report.html"
 
 
-def evaluation_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
+def evaluation_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """Return the asset that measures the newest version and writes its report."""
-
-    @dg.asset(
-        key=asset_key(pipeline, NAME),
-        deps=[asset_key(pipeline, "model")],
-        group_name=pipeline.name,
+    return step_asset(
+        pipeline,
+        NAME,
+        _measure_and_report,
+        after=[("model",)],
         kinds={"mlflow", "html"},
-        owners=list(pipeline.declaration.owners),
         description="Metrics with intervals beside the baselines, on data later than all training.",
-        required_resource_keys=resources_of(pipeline),
     )
-    def evaluation(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        settings = Settings.from_environment()
-        try:
-            version = newest_version(settings, pipeline)
-            found, record = _evaluate(context, pipeline, settings, version)
-            report = _report(context, pipeline, settings, version, found, record)
-        except MLAssetsError as error:
-            raise failure(error) from error
-        context.log.info(f"report: {report}")
-        return dg.MaterializeResult(metadata=_metadata(found, version, report))
-
-    return evaluation
 
 
-def newest_version(settings: Settings, pipeline: "Pipeline") -> "Version":
+def _measure_and_report(
+    pipeline: Pipeline, context: dg.AssetExecutionContext
+) -> dict[str, dg.MetadataValue]:
+    settings = Settings.from_environment()
+    version = newest_version(settings, pipeline)
+    found, record = _evaluate(context, pipeline, settings, version)
+    report = _report(context, pipeline, settings, version, found, record)
+    context.log.info(f"report: {report}")
+    return _metadata(found, version, report)
+
+
+def newest_version(settings: Settings, pipeline: Pipeline) -> Version:
     """Return the newest registered version; raises TrackingError where there is none."""
     from ml_assets.registry.versions import versions
 
@@ -63,8 +61,8 @@ def newest_version(settings: Settings, pipeline: "Pipeline") -> "Version":
 
 
 def _evaluate(
-    context: dg.AssetExecutionContext, pipeline: "Pipeline", settings: Settings, version: "Version"
-) -> tuple["Evaluation", "TrainingRecord"]:
+    context: dg.AssetExecutionContext, pipeline: Pipeline, settings: Settings, version: Version
+) -> tuple[Evaluation, TrainingRecord]:
     from ml_assets.ml.evaluate import evaluate
     from ml_assets.ml.split import rows
     from ml_assets.registry.package import load_baselines, load_native
@@ -89,7 +87,7 @@ def _evaluate(
     return found, record
 
 
-def numbers(found: "Evaluation") -> dict[str, float]:
+def numbers(found: Evaluation) -> dict[str, float]:
     """Return every candidate's test metrics with their interval bounds, by a flat name."""
     return {
         f"{candidate.name}/{metric}{suffix}": value
@@ -105,12 +103,12 @@ def numbers(found: "Evaluation") -> dict[str, float]:
 
 def _report(
     context: dg.AssetExecutionContext,
-    pipeline: "Pipeline",
+    pipeline: Pipeline,
     settings: Settings,
-    version: "Version",
-    found: "Evaluation",
-    record: "TrainingRecord",
-) -> "Path":
+    version: Version,
+    found: Evaluation,
+    record: TrainingRecord,
+) -> Path:
     from ml_assets.registry.tracking import log_text
     from ml_assets.reports.report import render
 
@@ -125,9 +123,7 @@ def _report(
     return path
 
 
-def _metadata(
-    found: "Evaluation", version: "Version", report: "Path"
-) -> dict[str, dg.MetadataValue]:
+def _metadata(found: Evaluation, version: Version, report: Path) -> dict[str, dg.MetadataValue]:
     from ml_assets.reports.preview import preview
 
     metrics = {

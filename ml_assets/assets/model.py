@@ -1,15 +1,16 @@
 """The model: tuned, trained, logged to MLflow and registered as the next version."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ml_assets.assets.shell import asset_key, resources_of
-from ml_assets.assets.slices import failure, run_id
+from ml_assets.assets.slices import run_id
+from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import train, training_code
 from ml_assets.assets.training_set import NAME as TRAINING_SET
 from ml_assets.assets.training_set import Reading, reading
-from ml_assets.errors import MLAssetsError
 from ml_assets.tables.training import feature_names
 from ml_assets.warehouse.settings import Settings
 
@@ -23,36 +24,33 @@ if TYPE_CHECKING:
 NAME = "model"
 
 
-def model_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
+def model_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """Return the asset that trains and registers one version."""
-
-    @dg.asset(
-        key=asset_key(pipeline, NAME),
-        deps=[asset_key(pipeline, TRAINING_SET)],
-        group_name=pipeline.name,
+    return step_asset(
+        pipeline,
+        NAME,
+        _train_and_register,
+        after=[(TRAINING_SET,)],
         kinds={"lightgbm", "mlflow"},
-        owners=list(pipeline.declaration.owners),
         description=f"Answers: {pipeline.declaration.label.description}",
         code_version=training_code(pipeline),
-        required_resource_keys=resources_of(pipeline),
     )
-    def model(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        try:
-            version, handle, trained = _train(context, pipeline)
-        except MLAssetsError as error:
-            raise failure(error) from error
-        context.log.info(
-            f"{version.name} version {version.version}: {trained.record.rounds} trees on "
-            f"{trained.record.training_rows:,} rows, hash {trained.record.model_hash[:12]}"
-        )
-        return dg.MaterializeResult(metadata=_metadata(version, handle, trained))
 
-    return model
+
+def _train_and_register(
+    pipeline: Pipeline, context: dg.AssetExecutionContext
+) -> dict[str, dg.MetadataValue]:
+    version, handle, trained = _train(context, pipeline)
+    context.log.info(
+        f"{version.name} version {version.version}: {trained.record.rounds} trees on "
+        f"{trained.record.training_rows:,} rows, hash {trained.record.model_hash[:12]}"
+    )
+    return _metadata(version, handle, trained)
 
 
 def _train(
-    context: dg.AssetExecutionContext, pipeline: "Pipeline"
-) -> tuple["Version", "RunHandle", "Trained"]:
+    context: dg.AssetExecutionContext, pipeline: Pipeline
+) -> tuple[Version, RunHandle, Trained]:
     from ml_assets.registry import tracking, versions
     from ml_assets.registry.package import log_baselines, log_model
     from ml_assets.registry.record import log_record
@@ -96,8 +94,8 @@ def _train(
 
 
 def _fit(
-    context: dg.AssetExecutionContext, pipeline: "Pipeline", settings: Settings, source: Reading
-) -> "Trained":
+    context: dg.AssetExecutionContext, pipeline: Pipeline, settings: Settings, source: Reading
+) -> Trained:
     trials = max(pipeline.declaration.model.tuning.trials, 1)
     context.log.info(
         f"reads {len(feature_names(pipeline))} features at snapshot {source.snapshot}, "
@@ -110,9 +108,7 @@ def _fit(
     return train(pipeline, settings, source.snapshot, source.as_of, progress, context.log.info)
 
 
-def _metadata(
-    version: "Version", handle: "RunHandle", trained: "Trained"
-) -> dict[str, dg.MetadataValue]:
+def _metadata(version: Version, handle: RunHandle, trained: Trained) -> dict[str, dg.MetadataValue]:
     record, tuned = trained.record, trained.fitted.tuned
     return {
         "version": dg.MetadataValue.int(version.version),
@@ -127,7 +123,7 @@ def _metadata(
     }
 
 
-def _trials(tuned: "Tuned") -> str:
+def _trials(tuned: Tuned) -> str:
     rows = "\n".join(
         f"| {trial.number + 1} | {trial.value:.5f} | {trial.rounds} | {trial.seconds:.1f} |"
         for trial in tuned.trials

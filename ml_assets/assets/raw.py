@@ -22,7 +22,7 @@ from ml_assets.tables.summary import table_metadata
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.tables.build import Built
+    from ml_assets.tables.built import Built
     from ml_assets.tables.pipeline import Node, Pipeline
 
 UNDECLARED = "undeclared_columns"

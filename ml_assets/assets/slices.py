@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ml_assets.assets.shell import CHECKS, asset_key, checks_of
-from ml_assets.tables.build import Built, SliceFaultError
+from ml_assets.tables.built import Built, SliceFaultError
 from ml_assets.tables.load import fingerprint_of
 from ml_assets.tables.plan import Stored, plan
 from ml_assets.warehouse import ledger

@@ -19,7 +19,8 @@ from ml_assets.assets.slices import (
 )
 from ml_assets.errors import MLAssetsError
 from ml_assets.sql.tables import FeatureTable
-from ml_assets.tables.build import Built, build_slice
+from ml_assets.tables.build import build_slice
+from ml_assets.tables.built import Built
 from ml_assets.tables.summary import table_metadata
 from ml_assets.tables.time_travel import Travelled, travel
 

@@ -1,5 +1,7 @@
 """The training set: which rows can train, and the one snapshot all of them are read at."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -8,8 +10,8 @@ import dagster as dg
 
 from ml_assets import clock
 from ml_assets.assets.events import latest, latest_check
-from ml_assets.assets.shell import asset_key, lake_of, resources_of
-from ml_assets.assets.slices import failure
+from ml_assets.assets.shell import asset_key, lake_of
+from ml_assets.assets.step import step_asset
 from ml_assets.assets.tables import TIME_TRAVEL
 from ml_assets.errors import DataError, MLAssetsError
 from ml_assets.tables.freshness import require_one_version
@@ -31,45 +33,39 @@ class Reading:
     """Labels known by then are in it."""
 
 
-def training_set_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
+def training_set_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """Return the asset that decides what the model is trained on."""
-    sources = [node.name for node in pipeline.features]
-    sources.append(pipeline.node(pipeline.declaration.label.table).name)
-
-    @dg.asset(
-        key=asset_key(pipeline, NAME),
-        deps=[asset_key(pipeline, *name) for name in sources],
-        group_name=pipeline.name,
+    label = pipeline.declaration.label.table
+    return step_asset(
+        pipeline,
+        NAME,
+        _decide,
+        after=[*(node.name for node in pipeline.features), pipeline.node(label).name],
         kinds={"duckdb"},
-        owners=list(pipeline.declaration.owners),
         description=(
             f"Features of {spine(pipeline)[0].dotted} and its fellows, joined with mature labels "
-            f"of {pipeline.declaration.label.table}, read at one snapshot of the lake."
+            f"of {label}, read at one snapshot of the lake."
         ),
-        required_resource_keys=resources_of(pipeline),
     )
-    def training_set(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        as_of = clock.now()
-        try:
-            _require_no_leak(context.instance, pipeline)
-            with lake_of(context, pipeline).get_connection() as con:
-                con.begin()
-                snapshot = current_snapshot(con, pipeline.name)
-                require_one_version(con, pipeline)
-                found = summarise(con, pipeline, as_of)
-                con.rollback()
-        except MLAssetsError as error:
-            raise failure(error) from error
-        context.log.info(
-            f"{found.rows:,} of {found.entities:,} rows have a label known by now; "
-            f"read at snapshot {snapshot}"
-        )
-        return dg.MaterializeResult(metadata=_metadata(found, snapshot, as_of))
-
-    return training_set
 
 
-def _require_no_leak(instance: dg.DagsterInstance, pipeline: "Pipeline") -> None:
+def _decide(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, dg.MetadataValue]:
+    as_of = clock.now()
+    _require_no_leak(context.instance, pipeline)
+    with lake_of(context, pipeline).get_connection() as con:
+        con.begin()
+        snapshot = current_snapshot(con, pipeline.name)
+        require_one_version(con, pipeline)
+        found = summarise(con, pipeline, as_of)
+        con.rollback()
+    context.log.info(
+        f"{found.rows:,} of {found.entities:,} rows have a label known by now; "
+        f"read at snapshot {snapshot}"
+    )
+    return _metadata(found, snapshot, as_of)
+
+
+def _require_no_leak(instance: dg.DagsterInstance, pipeline: Pipeline) -> None:
     """Raise DataError where a feature table saw the future when it was last checked.
 
     Its slices are stored and up to date: a later run would no longer pass through its check.
@@ -84,7 +80,7 @@ def _require_no_leak(instance: dg.DagsterInstance, pipeline: "Pipeline") -> None
             )
 
 
-def reading(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> Reading:
+def reading(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Reading:
     """Return how the newest training set is to be read; raises MLAssetsError if there is none."""
     value = latest(context.instance, asset_key(pipeline, NAME))
     if value is None:

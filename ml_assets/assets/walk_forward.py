@@ -1,14 +1,14 @@
 """Walk forward through time: a model per test partition, each trained on the past only."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ml_assets.assets.shell import asset_key, resources_of
-from ml_assets.assets.slices import failure
+from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import read_at, training_code
 from ml_assets.assets.training_set import reading
-from ml_assets.errors import MLAssetsError
 from ml_assets.tables.training import feature_names
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.turn import file_turn
@@ -20,32 +20,27 @@ if TYPE_CHECKING:
 NAME = "walk_forward"
 
 
-def walk_forward_asset(pipeline: "Pipeline") -> dg.AssetsDefinition:
+def walk_forward_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     """Return the asset that measures how the pipeline's models do month after month."""
-
-    @dg.asset(
-        key=asset_key(pipeline, NAME),
-        deps=[asset_key(pipeline, "training_set")],
-        group_name=pipeline.name,
+    return step_asset(
+        pipeline,
+        NAME,
+        _walk_and_tell,
+        after=[("training_set",)],
         kinds={"lightgbm"},
-        owners=list(pipeline.declaration.owners),
         description="One model per test partition, trained on all partitions before it.",
         code_version=training_code(pipeline),
-        required_resource_keys=resources_of(pipeline),
     )
-    def walk_forward(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        try:
-            found = _walk(context, pipeline)
-        except MLAssetsError as error:
-            raise failure(error) from error
-        return dg.MaterializeResult(
-            metadata={"table": dg.MetadataValue.md(found.markdown()), **found.means()}
-        )
-
-    return walk_forward
 
 
-def _walk(context: dg.AssetExecutionContext, pipeline: "Pipeline") -> "Walk":
+def _walk_and_tell(
+    pipeline: Pipeline, context: dg.AssetExecutionContext
+) -> dict[str, dg.MetadataValue | float]:
+    found = _walk(context, pipeline)
+    return {"table": dg.MetadataValue.md(found.markdown()), **found.means()}
+
+
+def _walk(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Walk:
     from ml_assets.ml.walk import walk
 
     settings = Settings.from_environment()

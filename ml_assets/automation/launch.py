@@ -12,6 +12,7 @@ from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.assets.train import code_versions
 from ml_assets.automation.jobs import CONSOLE, range_tags
 from ml_assets.errors import StorageError
+from ml_assets.registry.store import prepare_early
 from ml_assets.tables.freshness import training_tables
 from ml_assets.tables.load import fingerprint_of
 from ml_assets.tables.plan import Step, Stored, plan
@@ -99,7 +100,13 @@ def run_due(
     tables = [node for node in pipeline.ordered if node.name in names]
     selected = [dg.AssetKey([pipeline.name, *node.name]) for node in tables]
     selected += [dg.AssetKey([pipeline.name, name]) for name in MODEL_ASSETS]
-    return run_job(defs, pipeline, f"{pipeline.name}_pipeline", instance, selected)
+    # A new MLflow store is made while the tables are built.
+    early = prepare_early(Settings.from_environment().tracking_uri)
+    try:
+        return run_job(defs, pipeline, f"{pipeline.name}_pipeline", instance, selected)
+    finally:
+        if early is not None:
+            early.wait()
 
 
 def run_job(

@@ -14,13 +14,15 @@ from ml_assets.component.check import check
 from ml_assets.component.read import located, read_declaration
 from ml_assets.errors import DeclarationError
 from ml_assets.tables.declaration import Declaration
-from ml_assets.tables.pipeline import Pipeline, load
+from ml_assets.tables.folder import load
 from ml_assets.warehouse.resource import LakeResource
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import BaseModel
+
+    from ml_assets.tables.pipeline import Pipeline
 
 DEFS_FILE = "defs.yaml"
 

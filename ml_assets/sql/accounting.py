@@ -77,6 +77,11 @@ class Accounting:
         return f"{self.table}: {count} {noun} {fate}: {', '.join(keys)}{more}."
 
 
+def nothing(table: str) -> Accounting:
+    """Return the accounting of a slice of which no row was looked at."""
+    return Accounting(table=table, driving="", rows=0, kept=0, rejected=0, duplicates=0)
+
+
 def account(table: CleanedTable | FeatureTable, driving: str, kept: str, rejected: str) -> str:
     """Return SQL for the one row that `Accounting.of` reads.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import DataError
@@ -14,13 +14,12 @@ from ml_assets.sql import windows
 from ml_assets.sql.accounting import Accounting
 from ml_assets.sql.names import literal, quote
 from ml_assets.sql.tables import RawTable
-from ml_assets.tables.build import Built, SliceFaultError, store_pair
+from ml_assets.tables.built import Built, Result, in_one_transaction, refuse
 from ml_assets.tables.faults import too_many, volume_faults
 from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.store import store_slice
 from ml_assets.tables.visibility import slice_variables
 from ml_assets.warehouse import ledger
-from ml_assets.warehouse.commit import commit
-from ml_assets.warehouse.slices import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -105,23 +104,14 @@ def store(
 ) -> Iterator[Built]:
     """Store the delivery's rows of each partition; raises SliceFaultError at a broken one."""
     for partition in partitions:
-        start = time.monotonic()
-        committed = commit(
+        yield in_one_transaction(
             con,
-            pipeline.name,
-            lambda partition=partition: _store(con, pipeline, loading, partition, run_id),  # type: ignore[misc]
-            message=f"{loading.node.dotted} {partition or ''}".strip(),
-            extra={"run_id": run_id},
-            on_wait=on_wait,
-        )
-        accounting, version = committed.value
-        yield Built(
+            pipeline,
             loading.node,
             partition,
-            accounting,
-            data_version=version,
-            snapshot=committed.snapshot_before,
-            seconds=time.monotonic() - start,
+            partial(_store, con, pipeline, loading, partition, run_id),
+            run_id=run_id,
+            on_wait=on_wait,
         )
 
 
@@ -131,7 +121,7 @@ def _store(
     loading: Loading,
     partition: str | None,
     run_id: str,
-) -> tuple[Accounting, str]:
+) -> Result:
     node, now = loading.node, datetime.now(UTC)
     where = f"WHERE _partition IS NOT DISTINCT FROM {literal(partition) if partition else 'NULL'}"
     kept = f"SELECT * EXCLUDE (_partition) FROM temp.{LOADED} {where}"
@@ -141,26 +131,20 @@ def _store(
     _check(con, node, partition, accounting, stored, where)
     load = f"{literal(run_id)} AS _load_id, {windows.instant(now)} AS _loaded_at"
     marked = f"SELECT *, {load} FROM ({kept})"
-    store_pair(con, pipeline, node, partition, marked, rejected, LOAD_COLUMNS)
-    version = content_hash(con, kept, list(node.types))
-    ledger.record(
+    version = store_slice(
         con,
-        pipeline.name,
-        ledger.Slice(
-            table=node.dotted,
-            partition=partition,
-            code_version=node.code_version,
-            data_version=version,
-            inputs={"source": {WHOLE: loading.fingerprint}},
-            rows_in=accounting.rows,
-            rows_kept=accounting.kept,
-            rows_rejected=accounting.rejected,
-            reasons=accounting.reasons,
-            run_id=run_id,
-            built_at=now,
-        ),
+        pipeline,
+        node,
+        partition,
+        kept=marked,
+        rejected=rejected,
+        accounting=accounting,
+        counts={},
+        inputs={"source": {WHOLE: loading.fingerprint}},
+        run_id=run_id,
+        marks=LOAD_COLUMNS,
     )
-    return accounting, version
+    return accounting, {}, version
 
 
 def _account(con: DuckDBPyConnection, node: Node, kept: str, rejected: str) -> Accounting:
@@ -200,9 +184,7 @@ def _check(
         faults["rejected_rows"] = too_many(
             node.dotted, accounting.rejected, accounting.rows, limit, found
         )
-    broken = {name: texts for name, texts in faults.items() if texts}
-    if broken:
-        raise SliceFaultError(Built(node, partition, accounting, broken))
+    refuse(node, partition, accounting, faults)
 
 
 def _raw(node: Node) -> RawTable:

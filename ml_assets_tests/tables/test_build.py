@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_assets.errors import DataError
-from ml_assets.tables.build import Built, SliceFaultError
+from ml_assets.tables.built import Built, SliceFaultError
 from ml_assets.warehouse import ledger
 from ml_assets_tests.sandbox import build, contents
 from ml_assets_tests.shop import MONTHS, order

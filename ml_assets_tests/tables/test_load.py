@@ -9,7 +9,7 @@ import pytest
 
 from ml_assets.errors import DataError
 from ml_assets.tables import load
-from ml_assets.tables.build import SliceFaultError
+from ml_assets.tables.built import SliceFaultError
 from ml_assets.warehouse import ledger
 from ml_assets_tests.sandbox import build, contents, planned
 from ml_assets_tests.shop import MONTHS, order
