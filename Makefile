@@ -29,7 +29,7 @@ test: $(VENV)/dev.stamp ## Run the tests
 	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
 
 slow: $(VENV)/dev.stamp ## Run the proofs that take long: kill -9, whole-year checks, concurrency
-	@$(BIN)/python -m pytest -m slow --durations 15
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile --durations 10
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts, definitions
 	@$(BIN)/ruff format --check .
