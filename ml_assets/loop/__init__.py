@@ -1,0 +1,1 @@
+"""Pure: from findings, history and policy to a decision with its reason."""

@@ -1,0 +1,201 @@
+"""The decision to retrain, hold or block: a pure function of findings, history and policy.
+
+The rules are asked in order and the first that has something to say decides. Event time (when the
+evidence happened) and wall time (when it was acted upon) are never compared with each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING
+
+from ml_assets.loop.history import Decision, active, day, failed, minute, succeeded
+from ml_assets.loop.triggers import newest_evidence, triggers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ml_assets.loop.history import Action, Episode, History
+    from ml_assets.loop.policy import Policy
+    from ml_assets.loop.triggers import Finding, Trigger
+
+
+@dataclass(frozen=True)
+class _Case:
+    findings: Sequence[Finding]
+    history: History
+    policy: Policy
+    now: datetime
+
+    def say(self, action: Action, cause: str | None, reason: str) -> Decision:
+        """Return a decision about all findings, without an episode."""
+        evidence = newest_evidence(self.findings)
+        return Decision(
+            action=action, cause=cause, reason=reason, event_time=evidence, decided_at=self.now
+        )
+
+
+def decide(
+    findings: Sequence[Finding], history: History, policy: Policy, now: datetime
+) -> Decision:
+    """Return what to do at `now`, always with the reason; the order of findings is irrelevant."""
+    case = _Case(findings, history, policy, now)
+    for rule in (_nobody_live, _broken, _running, _unfinished, _breaker):
+        decision = rule(case)
+        if decision is not None:
+            return decision
+    asked = triggers(findings, history, policy, now)
+    due = next((one for one in asked if one.state == "due"), None)
+    if due is None:
+        return _nothing_due(case, asked)
+    held = _nothing_new(case, due) or _cooldown(case, due) or _budget(case, due)
+    return held or _retrain(case, due)
+
+
+def _nobody_live(case: _Case) -> Decision | None:
+    lost = case.history.lost_champion
+    if lost is None:
+        return None
+    why = f"No version is live: version {lost} lost the alias champion in MLflow. Nothing is scored"
+    return case.say("blocked", "champion", f"{why} until `ml-assets promote` says who is to be")
+
+
+def _broken(case: _Case) -> Decision | None:
+    broken = [one for one in case.findings if one.verdict == "broken"]
+    if not broken:
+        return None
+    newest = max(broken, key=lambda one: (one.at, one.cause, one.window, one.reason))
+    others = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+    reason = f"Broken data: {newest.cause} in {newest.window}: {newest.reason}{others}"
+    return replace(case.say("blocked", newest.cause, reason), event_time=newest.at)
+
+
+def _running(case: _Case) -> Decision | None:
+    """Hold while any run goes on; the open episode is named, for its next attempt if it fails."""
+    run = active(case.history.attempts)
+    if run is None:
+        return None
+    reason = f"{run.run_key} has been {run.status} since {minute(run.started_at)}"
+    episode = case.history.open_episode(case.policy.attempts.limit)
+    if episode is None:
+        return case.say("hold", None, reason)
+    return _carry_on(case, "hold", episode, reason)
+
+
+def _unfinished(case: _Case) -> Decision | None:
+    """Repeat a retraining that is decided and not done, so that no evaluation can lose it."""
+    limit = case.policy.attempts.limit
+    episode = case.history.open_episode(limit)
+    if episode is None:
+        return None
+    last = failed(episode.attempts)
+    if last is None:
+        decided = day(episode.opened.decided_at)
+        reason = f"{episode.name} was decided on {decided} and has not started yet"
+    else:
+        reason = (
+            f"Attempt {last.attempt} of {limit} of {episode.name} {last.ended_how}"
+            f" on {day(last.last_seen)} and the next one is to come"
+        )
+    return _carry_on(case, "retrain", episode, reason)
+
+
+def _breaker(case: _Case) -> Decision | None:
+    history, limit = case.history, case.policy.attempts.limit
+    last = history.episodes[-1].exhausted(limit) if history.episodes else None
+    if last is not None and history.since_reset(last.last_seen):
+        return case.say(
+            "blocked",
+            "breaker",
+            f"{last.episode} is given up, its attempt {last.attempt} of {limit}"
+            f" {last.ended_how} on {day(last.last_seen)}: find out why,"
+            " then run `ml-assets resume`",
+        )
+    row = _unpromoted(history)
+    if len(row) < case.policy.breaker:
+        return None
+    return case.say(
+        "blocked",
+        "breaker",
+        f"{len(row)} retrains in a row were not promoted, the last {row[-1].name}:"
+        " find out why, then run `ml-assets resume`",
+    )
+
+
+def _unpromoted(history: History) -> list[Episode]:
+    """Return the newest episodes that trained without a promotion, as yet or for good."""
+    row: list[Episode] = []
+    for episode in history.episodes:
+        trained = succeeded(episode.attempts)
+        if episode.promoted:
+            row = []
+        elif trained is not None and history.since_reset(trained.last_seen):
+            row.append(episode)
+    return row
+
+
+def _nothing_due(case: _Case, asked: Sequence[Trigger]) -> Decision:
+    notes = "; ".join(one.note for one in asked) or "no cause may retrain"
+    lacking = [one for one in asked if one.state == "not enough data"]
+    measured = [one for one in asked if one.cause != "calendar"]
+    start = "Not enough data" if lacking and lacking == measured else "Nothing is due"
+    return case.say("hold", None, f"{start}: {notes}")
+
+
+def _nothing_new(case: _Case, due: Trigger) -> Decision | None:
+    """Hold while a challenger would be the champion again: it cannot win, but costs."""
+    if not case.history.repeats:
+        return None
+    why = "A challenger would learn nothing new: what the champion has not seen is held out"
+    held = case.say("hold", due.cause, f"{why} to judge it: {due.note}")
+    return replace(held, event_time=due.event_time)
+
+
+def _cooldown(case: _Case, due: Trigger) -> Decision | None:
+    last, days = case.history.last_success, case.policy.cooldown_days
+    if last is None:
+        return None
+    until = last.last_seen + timedelta(days=days)
+    why = f"In cooldown until {day(until)}, {days} days after {last.episode} was trained"
+    return _hold_until(case, due, until, why)
+
+
+def _budget(case: _Case, due: Trigger) -> Decision | None:
+    """Count every episode that was opened: one that failed has used the machine as well."""
+    budget = case.policy.budget
+    opened = [episode.opened.decided_at for episode in case.history.episodes]
+    if len(opened) < budget.retrains:
+        return None
+    until = opened[-budget.retrains] + timedelta(days=budget.days)
+    why = f"Budget of {budget.retrains} retrains in {budget.days} days used, next on {day(until)}"
+    return _hold_until(case, due, until, why)
+
+
+def _hold_until(case: _Case, due: Trigger, until: datetime, why: str) -> Decision | None:
+    if case.now >= until:
+        return None
+    held = case.say("hold", due.cause, f"{why}: {due.note}")
+    return replace(held, event_time=due.event_time, until=until)
+
+
+def _retrain(case: _Case, due: Trigger) -> Decision:
+    decided = case.say("retrain", due.cause, due.note[0].upper() + due.note[1:])
+    name = _unused(f"{due.cause}-{due.window}", case.history)
+    return replace(decided, event_time=due.event_time, episode=name)
+
+
+def _unused(name: str, history: History) -> str:
+    """Return a name no episode had: a run key of an earlier one would never be launched."""
+    taken = {episode.name for episode in history.episodes}
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(free for free in names if free not in taken)
+
+
+def _carry_on(case: _Case, action: Action, episode: Episode, reason: str) -> Decision:
+    """Decide about an open episode again, on the evidence that opened it."""
+    first = episode.opened
+    told = case.say(action, first.cause, reason)
+    return replace(told, event_time=first.event_time, episode=episode.name)

@@ -1,0 +1,222 @@
+"""What happened, read from the ledgers: decisions, attempts, outcomes and a person's resets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Action = Literal["retrain", "hold", "blocked"]
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The answer of one evaluation; the newest is the one that is carried out."""
+
+    action: Action
+    cause: str | None
+    """What decided: the cause of a finding, "calendar" or "breaker"; None where nothing is due."""
+    reason: str
+    event_time: datetime | None
+    """Event time of the evidence, None where no finding had a verdict."""
+    decided_at: datetime
+    episode: str | None = None
+    """The incident whose retraining this decision begins or goes on with."""
+    until: datetime | None = None
+    """When what holds the retraining back ends by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One run that was launched for an episode, the first attempt is 1."""
+
+    episode: str
+    attempt: int
+    status: Status
+    started_at: datetime
+    """When the run was created."""
+    ended_at: datetime | None = None
+
+    @property
+    def run_key(self) -> str:
+        """The key under which the run was requested, which is never launched twice."""
+        return run_key(self.episode, self.attempt)
+
+    @property
+    def last_seen(self) -> datetime:
+        """When the run ended; when it was created where no end is known."""
+        return self.ended_at or self.started_at
+
+    @property
+    def ended_how(self) -> str:
+        """The status as the verb of a sentence."""
+        return "was cancelled" if self.status == "cancelled" else self.status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Whether a model of an episode was promoted; one is enough, whichever attempt trained it.
+
+    An attempt that fails after its model went live is tried again, and the same model trained
+    again beats nobody.
+    """
+
+    episode: str
+    promoted: bool
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """An incident with one retraining: the decision that opened it and what became of it."""
+
+    opened: Decision
+    attempts: tuple[Attempt, ...]
+    promoted: bool
+
+    @property
+    def name(self) -> str:
+        """The episode's id."""
+        return str(self.opened.episode)
+
+    def exhausted(self, limit: int) -> Attempt | None:
+        """Return the last attempt where none succeeded or goes on and `limit` is reached."""
+        if succeeded(self.attempts) or active(self.attempts):
+            return None
+        last = failed(self.attempts)
+        return last if last is not None and last.attempt >= limit else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Everything that `decide` knows of the past; the order of the records does not matter.
+
+    All times but `event_time` are read from one clock, in a replay of the past the one that was
+    set: a cooldown counted from the wall's time would last for years there.
+    """
+
+    decisions: Sequence[Decision] = ()
+    """Stored before they are carried out."""
+    attempts: Sequence[Attempt] = ()
+    outcomes: Sequence[Outcome] = ()
+    resets: Sequence[datetime] = ()
+    """When a person let the loop go on with `ml-assets resume`."""
+    champion_trained_at: datetime | None = None
+    lost_champion: int | None = None
+    """The version that was live last, where none is: it lost the alias outside the loop."""
+    repeats: bool = False
+    """Whether a challenger would be trained and tuned on just what the champion was: what is newer
+    is held out to judge it."""
+
+    @cached_property
+    def episodes(self) -> tuple[Episode, ...]:
+        """The episodes in the order in which they were opened."""
+        opened: dict[str, Decision] = {}
+        for decision in sorted(self.decisions, key=lambda one: (one.decided_at, str(one.episode))):
+            if decision.action == "retrain" and decision.episode is not None:
+                opened.setdefault(decision.episode, decision)
+        promoted = {one.episode for one in self.outcomes if one.promoted}
+        return tuple(
+            Episode(opened=first, attempts=of(name, self.known), promoted=name in promoted)
+            for name, first in opened.items()
+        )
+
+    @cached_property
+    def known(self) -> tuple[Attempt, ...]:
+        """The attempts, and those of which only the outcome is left.
+
+        Runs are deleted, or stay behind in another Dagster instance; what became of their models is
+        in the ledger. Without this a finished episode would be trained again.
+        """
+        seen = {one.episode for one in self.attempts}
+        judged = {one.episode: one for one in sorted(self.outcomes, key=lambda one: one.at)}
+        lost = (
+            Attempt(episode=name, attempt=1, status="succeeded", started_at=one.at, ended_at=one.at)
+            for name, one in sorted(judged.items())
+            if name not in seen
+        )
+        return (*self.attempts, *lost)
+
+    @cached_property
+    def last_success(self) -> Attempt | None:
+        """The newest attempt that trained a model."""
+        return succeeded(self.known)
+
+    @cached_property
+    def answered_until(self) -> datetime | None:
+        """Event time up to which alarms have been answered by a retraining that succeeded."""
+        return max(self._answered, default=None)
+
+    def answered_before(self, moment: datetime) -> datetime | None:
+        """Return the same without what answered evidence of `moment`, an event time, or later.
+
+        A window that is looked at again after its alarm was answered has to say what it said.
+        """
+        return max((one for one in self._answered if one < moment), default=None)
+
+    @cached_property
+    def _answered(self) -> list[datetime]:
+        return [
+            episode.opened.event_time
+            for episode in self.episodes
+            if episode.opened.event_time is not None and succeeded(episode.attempts)
+        ]
+
+    def open_episode(self, limit: int) -> Episode | None:
+        """Return the newest episode unless it is trained, exhausted or answered by a later run."""
+        newest = self.episodes[-1] if self.episodes else None
+        if newest is None or succeeded(newest.attempts) or newest.exhausted(limit):
+            return None
+        trained = self.last_success
+        answered = trained is not None and trained.last_seen > newest.opened.decided_at
+        return None if answered else newest
+
+    def since_reset(self, moment: datetime) -> bool:
+        """Return whether no person has reset the loop since `moment`."""
+        return all(reset < moment for reset in self.resets)
+
+
+def run_key(episode: str, attempt: int) -> str:
+    """Return the key of an attempt's run."""
+    return f"{episode}/{attempt}"
+
+
+def of(episode: str, attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Return the attempts of one episode."""
+    return tuple(one for one in attempts if one.episode == episode)
+
+
+def active(attempts: Iterable[Attempt]) -> Attempt | None:
+    """Return the newest attempt that is queued or running."""
+    return _newest(attempts, "queued", "running")
+
+
+def succeeded(attempts: Iterable[Attempt]) -> Attempt | None:
+    """Return the attempt that succeeded last."""
+    return _newest(attempts, "succeeded")
+
+
+def failed(attempts: Iterable[Attempt]) -> Attempt | None:
+    """Return the last attempt, by number, that failed or was cancelled."""
+    over = [one for one in attempts if one.status in ("failed", "cancelled")]
+    return max(over, key=lambda one: (one.attempt, one.last_seen, one.status), default=None)
+
+
+def day(moment: datetime) -> str:
+    """Write the day of an instant in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+def minute(moment: datetime) -> str:
+    """Write an instant in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _newest(attempts: Iterable[Attempt], *statuses: Status) -> Attempt | None:
+    among = [one for one in attempts if one.status in statuses]
+    return max(among, key=lambda one: (one.last_seen, one.run_key, one.status), default=None)

@@ -1,0 +1,1 @@
+"""Pure: what the world looks like beside a model's reference, and when that is an alarm."""

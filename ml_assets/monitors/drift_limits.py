@@ -1,0 +1,127 @@
+"""The PSI that a window without any change reaches, from the reference's own days.
+
+Rows within a day are alike: limits from rows, or fixed ones such as PSI .2, alarm in almost every
+window. Whole days are resampled instead, for the days and the rows that the window really has.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml_assets.errors import DataError
+from ml_assets.monitors.days import SCORE
+from ml_assets.monitors.persistence import persistence, variance_kept
+from ml_assets.monitors.psi import psi
+from ml_assets.monitors.resample import (
+    draw_windows,
+    fewer_rows,
+    share_of_rows,
+    times_drawn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ml_assets.ml.training_table import Floats
+    from ml_assets.monitors.days import Dates, Days
+
+FLOOR = 0.001
+"""The least limit. Resampling cannot draw a value that the reference never had; until some .05 % of
+the rows have it, that is nobody's drift."""
+_BEYOND = 10
+
+
+@dataclass(frozen=True)
+class DriftLimits:
+    """What a window without a change exceeds at `rate`: valid for one window's days and rows."""
+
+    rate: float
+    features: Mapping[str, float]
+    """PSI by feature; `rate` is the chance that any of them is exceeded."""
+    score: float
+    """PSI of the scores, exceeded with chance `rate` of its own."""
+
+
+def draws_for(rate: float, least: int) -> int:
+    """Return how many draws show what happens at `rate`, `least` or more."""
+    return max(least, math.ceil(_BEYOND / rate))
+
+
+def drift_limits(reference: Days, window: Days, rate: float, draws: int, seed: int) -> DriftLimits:
+    """Return limits for a window with the weekdays and the rows of `window`.
+
+    Each draw is a pair of a reference and a window, both of the reference's days, so that the
+    reference's own sampling error counts. A feature's limit is its (1 - rate) quantile times one
+    factor for all: the (1 - rate) quantile of the largest PSI / quantile over the features.
+    """
+    if not 0 < rate < 1 or rate * draws < _BEYOND:
+        raise DataError(
+            f"{draws:,} draws cannot show what happens at a rate of {rate:g}.",
+            f"Set a rate between 0 and 1 and at least {_BEYOND} / rate draws.",
+        )
+    names = compared(reference, window)
+    sampled = _unchanged(reference, window, [*names, SCORE], draws, seed)
+    quantiles = {n: max(float(np.quantile(sampled[n], 1 - rate)), FLOOR) for n in sampled}
+    largest = np.max([sampled[n] / quantiles[n] for n in names], axis=0)
+    # Below 1 only where the floor binds, which it must go on doing.
+    factor = max(float(np.quantile(largest, 1 - rate)), 1.0)
+    return DriftLimits(rate, {n: factor * quantiles[n] for n in names}, quantiles[SCORE])
+
+
+def compared(reference: Days, window: Days) -> list[str]:
+    """Return the features that both have histograms of; DataError where a row is not counted."""
+    for where, days in (("reference", reference), ("window", window)):
+        for name, counts in days.histograms.items():
+            if not np.array_equal(counts.sum(axis=1), days.rows):
+                raise DataError(
+                    f"The {where}'s histogram of {name} counts {counts.sum():,.0f} of "
+                    f"{days.rows.sum():,.0f} rows.",
+                    "Count every row of a day once, NULL in the last bin.",
+                )
+    names = set(reference.histograms)
+    odd = names ^ set(window.histograms) | {SCORE} - names
+    if odd or names == {SCORE}:
+        raise DataError(
+            "Reference and window do not both have histograms of "
+            f"{', '.join(sorted(odd)) or 'any feature'}.",
+            "Count the features of one model, and its scores, in both.",
+        )
+    return sorted(names - {SCORE})
+
+
+def _unchanged(
+    reference: Days, window: Days, names: list[str], draws: int, seed: int
+) -> dict[str, Floats]:
+    """Return per name the PSI of each draw."""
+    reference = reference.take(reference.rows > 0)
+    dates = window.dates[window.rows > 0]
+    seeds = np.random.SeedSequence(seed).generate_state(3)
+    drawn = draw_windows(reference, dates, draws, int(seeds[0]))
+    again = draw_windows(reference, reference.dates, draws, int(seeds[1]))
+    share = share_of_rows(reference, drawn, window)
+    windows, references = (times_drawn(days, len(reference)) for days in (drawn, again))
+    histograms = [reference.histograms[name] for name in names]
+    # One product for all: threads that meet after each small one cost more than the products.
+    counts = np.concatenate(histograms, axis=1)
+    # Bins of different features are thinned as if those were independent.
+    actual = fewer_rows(windows @ counts, share, np.random.default_rng(int(seeds[2])))
+    ends = np.cumsum([histogram.shape[1] for histogram in histograms])[:-1]
+    pairs = zip(*(np.split(c, ends, axis=1) for c in (references @ counts, actual)), strict=True)
+    return {
+        name: psi(expected, found) / _kept(reference, dates, name)
+        for name, (expected, found) in zip(names, pairs, strict=True)
+    }
+
+
+def _kept(reference: Days, dates: Dates, name: str) -> float:
+    """Return the share of the PSI that draws show: of small differences it is their variance."""
+    counts = reference.histograms[name]
+    usual = counts.sum(axis=0)
+    some = usual > 0
+    # Each bin as it counts in the PSI: squared and by its usual share.
+    shares = counts[:, some] / reference.rows[:, None] / np.sqrt(usual[some] / usual.sum())
+    return variance_kept(reference.dates, dates, persistence(reference.dates, shares))
