@@ -82,40 +82,57 @@ def nothing(table: str) -> Accounting:
     return Accounting(table=table, driving="", rows=0, kept=0, rejected=0, duplicates=0)
 
 
-def account(table: CleanedTable | FeatureTable, driving: str, kept: str, rejected: str) -> str:
-    """Return SQL for the one row that `Accounting.of` reads.
+def all_kept(table: str, driving: str, rows: int) -> Accounting:
+    """Return the accounting of a slice that has one row for each of `driving`."""
+    return Accounting(table=table, driving=driving, rows=rows, kept=rows, rejected=0, duplicates=0)
 
-    `driving` is the relation of the slice's rows with those that a rule excludes; `kept` has the
-    key columns, `rejected` the key columns and `reason`.
+
+def account(table: CleanedTable | FeatureTable, driving: str, kept: str, rejected: str) -> str:
+    """Return SQL for one row per `_partition` that has rows: it and what `Accounting.of` reads.
+
+    Every relation has `_partition`: `driving` with the rows that a rule excludes, `kept` with the
+    key columns, `rejected` with the key columns and `reason`.
     """
     keys = ", ".join(quote(_alias(position)) for position in range(len(table.key)))
     outputs = ", ".join(
         f"{quote(name)} AS {quote(_alias(position))}" for position, name in enumerate(table.key)
     )
-    return f"""WITH "_driving" AS MATERIALIZED (
-  {_driving(table, driving)}
+    rules = [quote(_rule(number)) for number in range(len(table.exclude))]
+    none = "".join(f", false AS {rule}" for rule in rules)
+    sums = "".join(f", count(*) FILTER ({rule}) AS {rule}" for rule in rules)
+    moved = ", ".join(f'sum("{name}") AS "{name}"' for name in ("_in", "_kept", "_out"))
+    return f"""WITH "_rejected" AS MATERIALIZED (
+  SELECT "_partition", {outputs}, "reason" AS "_reason" FROM {rejected}
 ),
-"_rejected" AS MATERIALIZED (SELECT {outputs}, "reason" AS "_reason" FROM {rejected}),
 "_moves" AS (
-  SELECT {keys}, 1 AS "_in", 0 AS "_kept", 0 AS "_out" FROM "_driving" WHERE "_excluded" IS NULL
-  UNION ALL SELECT {outputs}, 0, 1, 0 FROM {kept}
-  UNION ALL SELECT {keys}, 0, 0, 1 FROM "_rejected"
+  {_driving(table, driving)}
+  UNION ALL SELECT "_partition", {outputs}, 0, 1, 0{none} FROM {kept}
+  UNION ALL SELECT "_partition", {keys}, 0, 0, 1{none} FROM "_rejected"
 ),
 "_keys" AS (
-  SELECT {keys}, sum("_in") AS "_in", sum("_kept") AS "_kept", sum("_out") AS "_out"
+  SELECT "_partition", {keys}, {moved}{sums}
   FROM "_moves" GROUP BY ALL
+),
+"_fates" AS (
+  SELECT "_partition",
+    (sum("_in"){"".join(f" + sum({rule})" for rule in rules)})::BIGINT AS "rows",
+    sum("_kept")::BIGINT AS "kept",
+    sum("_out")::BIGINT AS "rejected",
+    coalesce(sum("_in" - 1) FILTER ("_in" > 0), 0)::BIGINT AS "duplicates",
+    {_excluded_counts(table)} AS "excluded",
+    {_sample(table, "lost", '"_in" > 0 AND "_kept" + "_out" = 0')},
+    {_sample(table, "fan_out", '"_in" > 0 AND "_kept" + "_out" > 1')},
+    {_sample(table, "invented", '"_in" = 0 AND "_kept" + "_out" > 0')}
+  FROM "_keys" GROUP BY "_partition"
+),
+"_reasons" AS (
+  SELECT "_partition",
+    map_from_entries(list(("_reason", "_n") ORDER BY "_n" DESC, "_reason")) AS "_why"
+  FROM (SELECT "_partition", "_reason", count(*) AS "_n" FROM "_rejected" GROUP BY ALL)
+  GROUP BY "_partition"
 )
-SELECT
-  (SELECT count(*) FROM "_driving") AS "rows",
-  coalesce(sum("_kept"), 0)::BIGINT AS "kept",
-  coalesce(sum("_out"), 0)::BIGINT AS "rejected",
-  coalesce(sum("_in" - 1) FILTER ("_in" > 0), 0)::BIGINT AS "duplicates",
-  {_excluded_counts(table)} AS "excluded",
-  {_reason_counts()} AS "reasons",
-  {_sample(table, "lost", '"_in" > 0 AND "_kept" + "_out" = 0')},
-  {_sample(table, "fan_out", '"_in" > 0 AND "_kept" + "_out" > 1')},
-  {_sample(table, "invented", '"_in" = 0')}
-FROM "_keys"
+SELECT "_fates".*, coalesce("_why", MAP {{}}) AS "reasons" FROM "_fates"
+LEFT JOIN "_reasons" ON "_fates"."_partition" IS NOT DISTINCT FROM "_reasons"."_partition"
 """
 
 
@@ -123,32 +140,36 @@ def _alias(position: int) -> str:
     return f"_key_{position}"
 
 
+def _rule(number: int) -> str:
+    return f"_excluded_{number}"
+
+
 def _driving(table: CleanedTable | FeatureTable, relation: str) -> str:
+    """Return the driving rows as moves: in, or left out by the first rule that holds."""
     keys = ", ".join(
         f"({expression}) AS {quote(_alias(position))}"
         for position, expression in enumerate(table.rows_key)
     )
-    cases = " ".join(
-        f"WHEN ({rule}) THEN {literal(reason)}" for reason, rule in table.exclude.items()
+    cases = " ".join(f"WHEN ({rule}) THEN {n}" for n, rule in enumerate(table.exclude.values()))
+    left_out = f"CASE {cases} END" if cases else "NULL"
+    marks = "".join(
+        f', coalesce("_rule" = {n}, false) AS {quote(_rule(n))}' for n in range(len(table.exclude))
     )
-    reason = f"CASE {cases} END" if cases else "CAST(NULL AS VARCHAR)"
     alias = quote(table.rows.rpartition(".")[2])
-    return f'SELECT {keys}, {reason} AS "_excluded" FROM {relation} AS {alias}'
+    names = ", ".join(quote(_alias(position)) for position in range(len(table.key)))
+    return (
+        f'SELECT "_partition", {names}, ("_rule" IS NULL)::INTEGER AS "_in", 0 AS "_kept",'
+        f' 0 AS "_out"{marks} FROM (SELECT "_partition", {keys}, {left_out} AS "_rule"'
+        f" FROM {relation} AS {alias})"
+    )
 
 
 def _excluded_counts(table: CleanedTable | FeatureTable) -> str:
     entries = ", ".join(
-        f"{literal(reason)}: "
-        f'(SELECT count(*) FROM "_driving" WHERE "_excluded" = {literal(reason)})'
-        for reason in table.exclude
+        f"{literal(reason)}: sum({quote(_rule(number))})::BIGINT"
+        for number, reason in enumerate(table.exclude)
     )
     return f"MAP {{{entries}}}"
-
-
-def _reason_counts() -> str:
-    counts = 'SELECT "_reason" AS r, count(*) AS n FROM "_rejected" GROUP BY r'
-    pairs = "map_from_entries(list((r, n) ORDER BY n DESC, r))"
-    return f"coalesce((SELECT {pairs} FROM ({counts})), MAP {{}})"
 
 
 def _sample(table: CleanedTable | FeatureTable, name: str, condition: str) -> str:

@@ -56,26 +56,43 @@ def referenced(table: Table) -> frozenset[tuple[str, str]]:
 
 def judged(relation: str, rules: Sequence[Rule]) -> str:
     """Return SQL for the rows of `relation` with `_reason`: every broken rule's, NULL if none."""
-    cases = [f"CASE WHEN {rule.predicate} THEN {literal(rule.reason)} END" for rule in rules]
-    texts = ",\n  ".join(cases) if cases else "NULL"
-    reason = f"nullif(concat_ws({literal(SEPARATOR)},\n  {texts}), '') AS {quote(REASON)}"
-    return f"SELECT {ROW}.*, {reason}\nFROM {relation} AS {ROW}"
+    broken = [quote(f"_broken_{number}") for number in range(len(rules))]
+    if not broken:
+        return f"SELECT *, CAST(NULL AS VARCHAR) AS {quote(REASON)}\nFROM {relation}"
+    flags = ",\n  ".join(
+        f"({rule.predicate}) AS {flag}" for rule, flag in zip(rules, broken, strict=True)
+    )
+    cases = ", ".join(
+        f"CASE WHEN {flag} THEN {literal(rule.reason)} END"
+        for rule, flag in zip(rules, broken, strict=True)
+    )
+    # Texts are put together for the rows at fault only.
+    reason = f"CASE WHEN {' OR '.join(broken)} THEN concat_ws({literal(SEPARATOR)}, {cases}) END"
+    return (
+        f"SELECT * EXCLUDE ({', '.join(broken)}), {reason} AS {quote(REASON)}\n"
+        f"FROM (SELECT {ROW}.*, {flags}\nFROM {relation} AS {ROW})"
+    )
 
 
-def kept(judged_relation: str, columns: Columns) -> str:
-    """Return SQL for the rows without a reason, with the declared columns in declared types."""
+def kept(judged_relation: str, columns: Columns, carried: str | None = None) -> str:
+    """Return SQL for the rows without a reason, with the declared columns in declared types.
+
+    `carried` names a column that comes along.
+    """
     casts = (
         f"CAST({quote(name)} AS {column.type}) AS {quote(name)}" for name, column in columns.items()
     )
-    return f"SELECT {', '.join(casts)} FROM {judged_relation} WHERE {quote(REASON)} IS NULL"
+    selected = ", ".join([*casts, *([quote(carried)] if carried else [])])
+    return f"SELECT {selected} FROM {judged_relation} WHERE {quote(REASON)} IS NULL"
 
 
-def rejected(judged_relation: str, columns: Columns) -> str:
-    """Return SQL for the rows with a reason: `row` (JSON of texts) and `reason`."""
+def rejected(judged_relation: str, columns: Columns, carried: str | None = None) -> str:
+    """Return SQL for the rows with a reason: `row` (JSON of texts), `reason` and `carried`."""
     fields = ", ".join(f"{literal(name)}: CAST({quote(name)} AS VARCHAR)" for name in columns)
     row = f'CAST(to_json({{{fields}}}) AS VARCHAR) AS "row"'
     where = f"{quote(REASON)} IS NOT NULL"
-    return f'SELECT {row}, {quote(REASON)} AS "reason" FROM {judged_relation} WHERE {where}'
+    selected = f'{row}, {quote(REASON)} AS "reason"' + (f", {quote(carried)}" if carried else "")
+    return f"SELECT {selected} FROM {judged_relation} WHERE {where}"
 
 
 def broken_rules(rejected_relation: str, rules: Sequence[Rule]) -> str:

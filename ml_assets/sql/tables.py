@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
+STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -15,12 +15,19 @@ class Column:
     """One column's contract; a row that breaks it is rejected with the reason."""
 
     type: str
+    """DuckDB type, such as INTEGER, DOUBLE, VARCHAR, BOOLEAN, TIMESTAMPTZ or DECIMAL(10,2)."""
     description: str = ""
+    """What the value says; shown beside the column in the UI."""
     unit: str | None = None
+    """Unit of measurement, such as min or USD."""
     nullable: bool = False
+    """Whether NULL is a value; otherwise it rejects the row."""
     min: float | None = None
+    """Smallest number allowed."""
     max: float | None = None
+    """Largest number allowed."""
     allowed: tuple[str, ...] | None = None
+    """The only values there are, compared as text."""
     references: str | None = None
     """`layer.table.column` in which every non-NULL value must occur."""
 
@@ -29,7 +36,10 @@ def _expand(value: object) -> object:
     return {"type": value} if isinstance(value, str) else value
 
 
-Columns = dict[str, Annotated[Column, BeforeValidator(_expand)]]
+Columns = dict[
+    str, Annotated[Column, BeforeValidator(_expand, json_schema_input_type=str | Column)]
+]
+"""A column is written as its contract, or as its type alone."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -48,12 +58,16 @@ class RawTable:
     """A table as its source delivers it, typed; unreadable values reject their row."""
 
     description: str
+    """What one row is, and where it comes from."""
     source: dict[str, object]
+    """Where the rows come from; `kind` says how the other keys are read."""
     columns: Columns
+    """Columns that are loaded: name to type. Others are reported and left alone."""
     time: str | None = None
     """SQL expression over the columns that places a row in a partition; a DATE or TIMESTAMP is
     local to the pipeline's time zone. Without it the table is static and loaded whole."""
     limits: Limits = Limits()
+    """When a delivery counts as broken."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -61,12 +75,16 @@ class CleanedTable:
     """A SELECT over raw tables with a contract, accounted for row by row."""
 
     description: str
+    """What one row is."""
     rows: str
-    """The driving raw table, `raw.<table>`: one output row per key of it."""
+    """The driving table, raw or cleaned: one output row per key of it. A table that a cleaned one
+    drives makes no raw row known."""
     rows_key: tuple[str, ...]
     """SQL expressions over the driving table that match `key`, position by position."""
     key: tuple[str, ...]
+    """Columns that identify a row."""
     columns: Columns
+    """The contract: name to rules, for every column of the SELECT."""
     exclude: dict[str, str] = Field(default_factory=dict)
     """Reason to predicate over the driving table; the first that holds leaves the row out."""
     added: dict[str, str] = Field(default_factory=dict)
@@ -82,7 +100,12 @@ class CleanedTable:
     facts: tuple[str, ...] = ()
     """Columns of the driving table that become known with this row; none means the whole row."""
     lookback: str = "0 days"
+    """How far before a partition the SELECT must see upstream rows to be exact."""
+    lookahead: str = "0 days"
+    """How far after a partition, as for a label that tells what followed. A partition is built when
+    all that it looks ahead at is over."""
     limits: Limits = Limits()
+    """When a build counts as broken."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -90,6 +113,7 @@ class FeatureTable:
     """A SELECT that computes features as of each row's prediction time."""
 
     description: str
+    """What the features say."""
     rows: str
     """The driving table, `cleaned.<table>`: one output row per key of it."""
     columns: Columns
@@ -105,11 +129,17 @@ class FeatureTable:
     lookback: str = "0 days"
     """How far before a partition the SELECT must see upstream rows to be exact."""
     limits: Limits = Limits()
+    """When a build counts as broken."""
 
     @property
     def rows_key(self) -> tuple[str, ...]:
         """The key, which the driving cleaned table has under the same names."""
         return self.key
+
+    @property
+    def lookahead(self) -> str:
+        """Nothing: no feature sees what follows."""
+        return "0 days"
 
     @property
     def exclude(self) -> dict[str, str]:

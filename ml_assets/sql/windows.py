@@ -1,4 +1,4 @@
-"""What a slice may see: rows from its start minus the lookback to its end, and its own rows."""
+"""What a slice may see: from its start minus lookback to its end plus lookahead; its own rows."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def seen(
     *,
     time: str | None,
     lookback: str = "0 days",
+    lookahead: str = "0 days",
     exclude: Iterable[str] = (),
     partitions: Sequence[str] | None = None,
 ) -> str:
@@ -55,7 +56,11 @@ def seen(
     conditions = [f"({predicate}) IS NOT TRUE" for predicate in exclude]
     if time is not None:
         since = f"{START} - CAST({literal(lookback)} AS INTERVAL)"
-        conditions = [f"{time} >= {since}", f"{time} < {END}", *conditions]
+        # By local clocks, so that a day is one also where they change.
+        until = (
+            f"timezone({ZONE}, timezone({ZONE}, {END}) + CAST({literal(lookahead)} AS INTERVAL))"
+        )
+        conditions = [f"{time} >= {since}", f"{time} < {until}", *conditions]
     if partitions is not None:
         values = ", ".join(literal(partition) for partition in partitions)
         conditions.insert(0, f"{quote('_partition')} IN ({values})" if values else "false")

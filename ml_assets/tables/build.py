@@ -1,4 +1,4 @@
-"""Build one slice of a cleaned or feature table in one transaction, or store nothing."""
+"""Build slices of a cleaned or feature table in one transaction, or store nothing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from ml_assets.sql import rules, windows
 from ml_assets.sql.accounting import nothing
 from ml_assets.sql.names import quote
 from ml_assets.sql.tables import CleanedTable, FeatureTable
-from ml_assets.tables.account import account_slice, count_rows
-from ml_assets.tables.built import Built, Result, in_one_transaction, refuse
+from ml_assets.tables.account import account_slices, count_rows
+from ml_assets.tables.built import Built, in_one_transaction, refuse
 from ml_assets.tables.faults import row_faults, volume_faults
 from ml_assets.tables.plan import Stored
-from ml_assets.tables.store import store_slice
-from ml_assets.tables.visibility import visible
+from ml_assets.tables.store import store_slices
+from ml_assets.tables.visibility import partition_literal, visible
 from ml_assets.warehouse import ledger
+from ml_assets.warehouse.slices import PARTITION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 KNOWN_AT = "known_at before"
 
 
-def build_slice(
+def build_window(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
     node: Node,
@@ -39,15 +40,17 @@ def build_slice(
     *,
     run_id: str,
     on_wait: Callable[[str], None],
-) -> Built:
-    """Run `node`'s SELECT for `window`, check it and store it; raises SliceFaultError."""
-    partition = window.key if window else None
+) -> list[Built]:
+    """Run `node`'s SELECT once for the slices of `window`, check each and store all or none.
+
+    Raises SliceFaultError for the first one that breaks the contract.
+    """
     with visible(con, pipeline, node, window):
         return in_one_transaction(
             con,
             pipeline,
             node,
-            partition,
+            window,
             lambda: _build(con, pipeline, node, window, run_id),
             run_id=run_id,
             on_wait=on_wait,
@@ -56,45 +59,67 @@ def build_slice(
 
 def _build(
     con: DuckDBPyConnection, pipeline: Pipeline, node: Node, window: Window | None, run_id: str
-) -> Result:
+) -> list[Built]:
     table = node.declared
     if not isinstance(table, CleanedTable | FeatureTable):
         raise TypeError(f"{node.dotted} is no SELECT")
-    partition = window.key if window else None
     stored = Stored(ledger.current(con, pipeline.name))
-    _run_select(con, node, partition)
     contract = rules.row_rules(table)
-    _temp(con, "_judged", rules.judged("_output", contract))
-    accounting = account_slice(con, pipeline, node, table, window)
-    counts = count_rows(con, pipeline, node, table, window)
-    faults = {
-        "accounting": accounting.faults(),
-        "rejected_rows": row_faults(con, node, table, accounting, contract),
-        "volume": volume_faults(node, partition, accounting.rows, stored),
-        "known_at": _known_at_faults(node, accounting),
-    }
-    refuse(node, partition, accounting, faults)
-    version = store_slice(
+    _run_select(con, pipeline, node, window, contract)
+    return store_slices(
         con,
         pipeline,
         node,
-        partition,
-        kept=rules.kept("_judged", table.columns),
-        rejected=rules.rejected("_judged", table.columns),
-        accounting=accounting,
-        counts=counts,
-        inputs=stored.inputs(pipeline, node, partition),
+        _checked(con, pipeline, node, table, window, contract, stored),
+        kept=rules.kept("_judged", table.columns, PARTITION),
+        rejected=rules.rejected("_judged", table.columns, PARTITION),
+        inputs=lambda partition: stored.inputs(pipeline, node, partition),
         run_id=run_id,
     )
-    return accounting, counts, version
 
 
-def _temp(con: DuckDBPyConnection, name: str, select: str) -> None:
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}")
+def _checked(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    node: Node,
+    table: CleanedTable | FeatureTable,
+    window: Window | None,
+    contract: Sequence[rules.Rule],
+    stored: Stored,
+) -> list[Built]:
+    """Return the slices of `window` as they lie in `_judged`, or raise for one with a fault."""
+    accountings = account_slices(con, pipeline, node, table, window)
+    counts = count_rows(con, pipeline, node, table, window)
+    keys = window.keys if window else (None,)
+    if accountings.keys() - set(keys):
+        raise DataError(
+            f"{node.dotted} {window.name if window else ''}: rows without {table.time}.",
+            "They lie in no partition; build the partitions one by one to see whose they are.",
+        )
+    volumes = {item.partition: item.rows_in for item in stored.of(node)}
+    checked = []
+    for key in keys:
+        found = accountings.get(key) or nothing(node.dotted)
+        faults = {
+            "accounting": found.faults(),
+            "rejected_rows": row_faults(con, node, key, found, contract),
+            "volume": volume_faults(node, key, found.rows, volumes),
+            "known_at": _known_at_faults(node, found),
+        }
+        refuse(node, key, found, faults)
+        volumes[key] = found.rows
+        checked.append(Built(node, key, found, counts=counts.get(key, {})))
+    return checked
 
 
-def _run_select(con: DuckDBPyConnection, node: Node, partition: str | None) -> None:
-    """Put the SELECT's rows of the slice into `_output`, with the declared columns only."""
+def _run_select(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    node: Node,
+    window: Window | None,
+    contract: Sequence[rules.Rule],
+) -> None:
+    """Put the SELECT's rows of the window into `_judged`, each with its slice and its faults."""
     if node.select is None:
         raise TypeError(f"{node.dotted} has no SELECT")
     relation = node.select.subquery
@@ -102,8 +127,11 @@ def _run_select(con: DuckDBPyConnection, node: Node, partition: str | None) -> N
         described = con.execute(f"DESCRIBE {relation[1:-1]}").fetchall()
         actual = {str(row[0]): str(row[1]) for row in described}
         faults = rules.schema_faults(node.dotted, node.declared, actual)
-        refuse(node, partition, nothing(node.dotted), {"schema": faults})
-        _temp(con, "_output", windows.own(f"{relation} AS _select", node.declared.time))
+        refuse(node, window.name if window else None, nothing(node.dotted), {"schema": faults})
+        own = windows.own(f"{relation} AS _select", node.declared.time)
+        key = f"{_partition(pipeline, node, window)} AS {quote(PARTITION)}"
+        judged = rules.judged(f"(SELECT *, {key} FROM ({own}))", contract)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _judged AS {judged}")
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
         raise DataError(
             f"{node.select.path} cannot run: {error}.",
@@ -114,6 +142,14 @@ def _run_select(con: DuckDBPyConnection, node: Node, partition: str | None) -> N
             f"{node.dotted}: a value cannot be converted: {error}.",
             "Use TRY_CAST in the SELECT and let the contract reject what stays NULL.",
         ) from error
+
+
+def _partition(pipeline: Pipeline, node: Node, window: Window | None) -> str:
+    """Return SQL for the slice that a row of the window belongs to."""
+    if window is None or len(window.keys) == 1:
+        return partition_literal(window)
+    local = f"timezone({windows.ZONE}, {quote(node.declared.time or '')})"
+    return pipeline.partitions.key_sql(local)
 
 
 def _known_at_faults(node: Node, accounting: Accounting) -> list[str]:

@@ -1,31 +1,56 @@
-"""What became of a slice: stored in one transaction, or refused with nothing stored."""
+"""What became of slices: stored in one transaction, or refused with nothing stored."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
 from ml_assets.errors import DataError
 from ml_assets.warehouse.commit import commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from ml_assets.sql.accounting import Accounting
-    from ml_assets.tables.pipeline import Node, Pipeline
+    from ml_assets.tables.partitions import Window
+    from ml_assets.tables.pipeline import Pipeline
 
-Result = tuple["Accounting", dict[str, int], str]
-"""Accounting, counted rows and data version of a stored slice."""
+
+class Target(Protocol):
+    """A table that slices are stored in: one of the pipeline's own, or one the platform makes."""
+
+    @property
+    def layer(self) -> str:
+        """Its schema."""
+
+    @property
+    def table(self) -> str:
+        """Its name there."""
+
+    @property
+    def dotted(self) -> str:
+        """Both, as users write them in SQL."""
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Column names and their types, in order."""
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether it is cut into the pipeline's time windows."""
+
+    @property
+    def code_version(self) -> str:
+        """Hash of everything that decides what a build stores."""
 
 
 @dataclass(frozen=True)
 class Built:
     """What became of one slice; with faults nothing of it was stored."""
 
-    node: Node
+    node: Target
     partition: str | None
     accounting: Accounting
     faults: dict[str, list[str]] = field(default_factory=dict)
@@ -35,7 +60,6 @@ class Built:
     data_version: str = ""
     snapshot: int = 0
     """The snapshot that was read."""
-    seconds: float = 0.0
 
 
 class SliceFaultError(DataError):
@@ -54,37 +78,27 @@ class SliceFaultError(DataError):
 def in_one_transaction(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
-    node: Node,
-    partition: str | None,
-    work: Callable[[], Result],
+    node: Target,
+    window: Window | None,
+    work: Callable[[], Sequence[Built]],
     *,
     run_id: str,
     on_wait: Callable[[str], None],
-) -> Built:
-    """Let `work` check and store the slice in one transaction, and say what came of it."""
-    start = time.monotonic()
+) -> list[Built]:
+    """Let `work` check and store the window's slices in one transaction; return what it did."""
     committed = commit(
         con,
         pipeline.name,
         work,
-        message=f"{node.dotted} {partition or ''}".strip(),
+        message=f"{node.dotted} {window.name if window else ''}".strip(),
         extra={"run_id": run_id},
         on_wait=on_wait,
     )
-    accounting, counts, version = committed.value
-    return Built(
-        node,
-        partition,
-        accounting,
-        counts=counts,
-        data_version=version,
-        snapshot=committed.snapshot_before,
-        seconds=time.monotonic() - start,
-    )
+    return [replace(item, snapshot=committed.snapshot_before) for item in committed.value]
 
 
 def refuse(
-    node: Node, partition: str | None, accounting: Accounting, faults: dict[str, list[str]]
+    node: Target, partition: str | None, accounting: Accounting, faults: dict[str, list[str]]
 ) -> None:
     """Raise SliceFaultError, which rolls the transaction back, where a check has faults."""
     found = {check: texts for check, texts in faults.items() if texts}

@@ -6,30 +6,32 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ml_assets.sql import rules
+from ml_assets.sql.names import literal, quote
+from ml_assets.warehouse.slices import PARTITION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from ml_assets.sql.accounting import Accounting
-    from ml_assets.sql.tables import Table
     from ml_assets.tables.pipeline import Node
-    from ml_assets.tables.plan import Stored
 
 
 def row_faults(
     con: DuckDBPyConnection,
     node: Node,
-    table: Table,
+    partition: str | None,
     accounting: Accounting,
     contract: Sequence[rules.Rule],
 ) -> list[str]:
     """Return the reasons and values where more rows of `_judged` are rejected than allowed."""
-    limit = table.limits.rejected
+    limit = node.declared.limits.rejected
     if accounting.rejected <= limit * accounting.rows:
         return []
-    relation = f"({rules.rejected('_judged', table.columns)})"
+    rejected = rules.rejected("_judged", node.declared.columns, PARTITION)
+    key = "NULL" if partition is None else literal(partition)
+    relation = f"({rejected} AND {quote(PARTITION)} IS NOT DISTINCT FROM {key})"
     found = con.execute(rules.broken_rules(relation, contract)).fetchall()
     return too_many(node.dotted, accounting.rejected, accounting.rows, limit, found)
 
@@ -46,16 +48,18 @@ def too_many(
     ]
 
 
-def volume_faults(node: Node, partition: str | None, rows: int, stored: Stored) -> list[str]:
-    """Return what is odd about a slice of `rows` driving rows beside the table's other slices."""
+def volume_faults(
+    node: Node, partition: str | None, rows: int, others: Mapping[str | None, int]
+) -> list[str]:
+    """Return what is odd about a slice of `rows` driving rows beside those of `others`, by key."""
     if rows == 0:
         return [f"{node.dotted} {partition or ''}: no rows at all."]
     if partition is None:
         return []
-    others = [item.rows_in for item in stored.of(node) if item.partition not in {partition, None}]
-    if not others:
+    besides = [count for key, count in others.items() if key not in {partition, None}]
+    if not besides:
         return []
-    usual = median(others)
+    usual = median(besides)
     low, high = node.declared.limits.volume
     if low * usual <= rows <= high * usual:
         return []

@@ -28,7 +28,8 @@ def load(name: str, folder: Path, declaration: Declaration) -> Pipeline:
             f"Rename the folder; reserved are {', '.join(sorted(RESERVED))}.",
         )
     nodes = {
-        ("raw", table): Node("raw", table, raw, None, ()) for table, raw in declaration.raw.items()
+        ("raw", table): Node("raw", table, raw, None, (), folder)
+        for table, raw in declaration.raw.items()
     }
     declared: list[tuple[str, Mapping[str, CleanedTable | FeatureTable]]] = [
         ("cleaned", declaration.cleaned),

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import StaleError
-from ml_assets.tables.plan import Stored, plan
-from ml_assets.warehouse import ledger
+from ml_assets.tables.plan import plan
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
     from ml_assets.tables.pipeline import Node, Pipeline
+    from ml_assets.tables.plan import Stored
 
 
 def training_tables(pipeline: Pipeline) -> list[Node]:
@@ -26,9 +24,8 @@ def training_inputs(pipeline: Pipeline) -> list[Node]:
     return [node for node in pipeline.ordered if node.name in names]
 
 
-def require_one_version(con: DuckDBPyConnection, pipeline: Pipeline) -> None:
+def require_one_version(pipeline: Pipeline, stored: Stored) -> None:
     """Raise StaleError, naming tables and partitions, unless every input is up to date."""
-    stored = Stored(ledger.current(con, pipeline.name))
     names = {node.name for node in training_inputs(pipeline)}
     # A partition that was never loaded is not there to train on; a table must be.
     due = plan(pipeline, stored, sources={}, missing=False)

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import DataError
 from ml_assets.sources.load import load
 from ml_assets.sources.resolve import resolve
 from ml_assets.sql import windows
-from ml_assets.sql.accounting import Accounting
+from ml_assets.sql.accounting import Accounting, nothing
 from ml_assets.sql.names import literal, quote
 from ml_assets.sql.tables import RawTable
-from ml_assets.tables.built import Built, Result, in_one_transaction, refuse
+from ml_assets.tables.built import Built, in_one_transaction, refuse
 from ml_assets.tables.faults import too_many, volume_faults
 from ml_assets.tables.plan import WHOLE, Stored
-from ml_assets.tables.store import store_slice
+from ml_assets.tables.store import store_slices
 from ml_assets.tables.visibility import slice_variables
 from ml_assets.warehouse import ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.sources.base import Source
+    from ml_assets.sources.base import Source, Span
+    from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Node, Pipeline
 
 LOADED = "_loaded"
@@ -49,7 +50,7 @@ class Loading:
 
 def source_of(node: Node) -> Source:
     """Return the source of a raw table; raises DeclarationError where it is declared wrong."""
-    return resolve(_raw(node).source)
+    return resolve(_raw(node).source, node.folder)
 
 
 def fingerprint_of(node: Node) -> str:
@@ -60,13 +61,22 @@ def fingerprint_of(node: Node) -> str:
         raise DataError(f"{node.dotted}: {fault.fact}", fault.hint) from fault
 
 
-def read_source(con: DuckDBPyConnection, pipeline: Pipeline, node: Node) -> Loading:
-    """Read and type everything the source delivers; raises DataError where that fails."""
+def read_source(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    node: Node,
+    keys: Sequence[str | None] | None = None,
+) -> Loading:
+    """Read and type what the source delivers, at least that of the partitions `keys`, or all.
+
+    Raises DataError where that fails.
+    """
     source = source_of(node)
     # Taken before the read: rows that arrive meanwhile make the table stale, never unnoticed.
     fingerprint = fingerprint_of(node)
     table = _raw(node)
-    result = load(con, source, table, node.dotted, LOADED)
+    spans = _spans(pipeline, node, keys)
+    result = load(con, source, table, node.dotted, LOADED, spans)
     con.execute(slice_variables(pipeline, None))
     for name in (result.kept, result.rejected):
         con.execute(f"ALTER TABLE temp.{quote(name)} ADD COLUMN _partition VARCHAR")
@@ -81,6 +91,20 @@ def read_source(con: DuckDBPyConnection, pipeline: Pipeline, node: Node) -> Load
     )
 
 
+def _spans(pipeline: Pipeline, node: Node, keys: Sequence[str | None] | None) -> list[Span] | None:
+    """Return the instants of the partitions `keys`, neighbours in one; None for a whole table."""
+    if not node.partitioned:
+        return None
+    found: list[Span] = []
+    for key in pipeline.partitions.keys() if keys is None else keys:
+        window = pipeline.partitions.window(key or "")
+        if found and found[-1][1] == window.start:
+            found[-1] = (found[-1][0], window.end)
+        else:
+            found.append((window.start, window.end))
+    return found
+
+
 def _settle(con: DuckDBPyConnection, pipeline: Pipeline, kept: str, rejected: str) -> int:
     """Give rejected rows without a readable time to the first partition; count who has none."""
     keys = pipeline.partitions.keys()
@@ -93,98 +117,113 @@ def _settle(con: DuckDBPyConnection, pipeline: Pipeline, kept: str, rejected: st
     return int(row[0]) if row else 0
 
 
-def store(
+def store_window(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
     loading: Loading,
-    partitions: Sequence[str | None],
+    window: Window | None,
     *,
     run_id: str,
     on_wait: Callable[[str], None],
-) -> Iterator[Built]:
-    """Store the delivery's rows of each partition; raises SliceFaultError at a broken one."""
-    for partition in partitions:
-        yield in_one_transaction(
-            con,
-            pipeline,
-            loading.node,
-            partition,
-            partial(_store, con, pipeline, loading, partition, run_id),
-            run_id=run_id,
-            on_wait=on_wait,
-        )
+) -> list[Built]:
+    """Store the delivery's rows of the window's slices, all or none.
+
+    Raises SliceFaultError for the first one that breaks the contract.
+    """
+    return in_one_transaction(
+        con,
+        pipeline,
+        loading.node,
+        window,
+        lambda: _store(con, pipeline, loading, window, run_id),
+        run_id=run_id,
+        on_wait=on_wait,
+    )
 
 
 def _store(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
     loading: Loading,
-    partition: str | None,
+    window: Window | None,
     run_id: str,
-) -> Result:
+) -> list[Built]:
     node, now = loading.node, datetime.now(UTC)
-    where = f"WHERE _partition IS NOT DISTINCT FROM {literal(partition) if partition else 'NULL'}"
-    kept = f"SELECT * EXCLUDE (_partition) FROM temp.{LOADED} {where}"
-    rejected = f"SELECT _row::VARCHAR AS row, _reason AS reason FROM temp.{LOADED}_rejected {where}"
-    accounting = _account(con, node, kept, rejected)
-    stored = Stored(ledger.current(con, pipeline.name))
-    _check(con, node, partition, accounting, stored, where)
+    where = "_partition IS NULL"
+    if window is not None:
+        where = f"_partition IN ({', '.join(literal(key) for key in window.keys)})"
     load = f"{literal(run_id)} AS _load_id, {windows.instant(now)} AS _loaded_at"
-    marked = f"SELECT *, {load} FROM ({kept})"
-    version = store_slice(
+    return store_slices(
         con,
         pipeline,
         node,
-        partition,
-        kept=marked,
-        rejected=rejected,
-        accounting=accounting,
-        counts={},
-        inputs={"source": {WHOLE: loading.fingerprint}},
+        _checked(con, pipeline, node, window),
+        kept=f"SELECT *, {load} FROM temp.{LOADED} WHERE {where}",
+        rejected=f"SELECT _row::VARCHAR AS row, _reason AS reason, _partition"
+        f" FROM temp.{LOADED}_rejected WHERE {where}",
+        inputs=lambda _: {"source": {WHOLE: loading.fingerprint}},
         run_id=run_id,
         marks=LOAD_COLUMNS,
     )
-    return accounting, {}, version
 
 
-def _account(con: DuckDBPyConnection, node: Node, kept: str, rejected: str) -> Accounting:
-    row = con.execute(f"SELECT count(*) FROM ({kept})").fetchone()
-    reasons = dict(
-        con.execute(
-            f"SELECT reason, count(*) FROM ({rejected}) GROUP BY ALL ORDER BY ALL"
-        ).fetchall()
+def _checked(
+    con: DuckDBPyConnection, pipeline: Pipeline, node: Node, window: Window | None
+) -> list[Built]:
+    """Return the slices of `window` as they were delivered, or raise for one with a fault."""
+    accountings = _account(con, node)
+    stored = Stored(ledger.current(con, pipeline.name))
+    volumes = {item.partition: item.rows_in for item in stored.of(node)}
+    checked = []
+    for key in window.keys if window else (None,):
+        found = accountings.get(key) or nothing(node.dotted)
+        faults = {
+            "volume": volume_faults(node, key, found.rows, volumes),
+            "rejected_rows": _rejected_faults(con, node, key, found),
+        }
+        refuse(node, key, found, faults)
+        volumes[key] = found.rows
+        checked.append(Built(node, key, found))
+    return checked
+
+
+def _account(con: DuckDBPyConnection, node: Node) -> dict[str | None, Accounting]:
+    """Return what became of the delivered rows, by partition."""
+    kept = dict(
+        con.execute(f"SELECT _partition, count(*) FROM temp.{LOADED} GROUP BY ALL").fetchall()
     )
-    count, gone = (int(row[0]) if row else 0), sum(reasons.values())
-    return Accounting(
-        table=node.dotted,
-        driving="source",
-        rows=count + gone,
-        kept=count,
-        rejected=gone,
-        duplicates=0,
-        reasons=reasons,
-    )
-
-
-def _check(
-    con: DuckDBPyConnection,
-    node: Node,
-    partition: str | None,
-    accounting: Accounting,
-    stored: Stored,
-    where: str,
-) -> None:
-    limit = node.declared.limits.rejected
-    faults = {"volume": volume_faults(node, partition, accounting.rows, stored)}
-    if accounting.rejected > limit * accounting.rows:
-        found = con.execute(
-            f"SELECT _reason, count(*), list(DISTINCT _example)[:5] "
-            f"FROM temp.{LOADED}_rejected {where} GROUP BY _reason ORDER BY 2 DESC"
-        ).fetchall()
-        faults["rejected_rows"] = too_many(
-            node.dotted, accounting.rejected, accounting.rows, limit, found
+    reasons: dict[str | None, dict[str, int]] = defaultdict(dict)
+    rejected = f"FROM temp.{LOADED}_rejected GROUP BY ALL ORDER BY ALL"
+    for partition, reason, count in con.execute(
+        f"SELECT _partition, _reason, count(*) {rejected}"
+    ).fetchall():
+        reasons[partition][reason] = count
+    return {
+        partition: Accounting(
+            table=node.dotted,
+            driving="source",
+            rows=kept.get(partition, 0) + sum(reasons[partition].values()),
+            kept=kept.get(partition, 0),
+            rejected=sum(reasons[partition].values()),
+            duplicates=0,
+            reasons=reasons[partition],
         )
-    refuse(node, partition, accounting, faults)
+        for partition in {**kept, **reasons}
+    }
+
+
+def _rejected_faults(
+    con: DuckDBPyConnection, node: Node, partition: str | None, accounting: Accounting
+) -> list[str]:
+    limit = node.declared.limits.rejected
+    if accounting.rejected <= limit * accounting.rows:
+        return []
+    found = con.execute(
+        f"SELECT _reason, count(*), list(DISTINCT _example)[:5] FROM temp.{LOADED}_rejected"
+        " WHERE _partition IS NOT DISTINCT FROM ? GROUP BY _reason ORDER BY 2 DESC",
+        [partition],
+    ).fetchall()
+    return too_many(node.dotted, accounting.rejected, accounting.rows, limit, found)
 
 
 def _raw(node: Node) -> RawTable:

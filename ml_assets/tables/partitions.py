@@ -12,6 +12,8 @@ from ml_assets.errors import DeclarationError
 from ml_assets.sql.names import literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ml_assets.tables.declaration import PartitionSpec
 
 FORMATS = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
@@ -19,11 +21,16 @@ FORMATS = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
 
 @dataclass(frozen=True)
 class Window:
-    """One partition: its key and the instants [start, end) it covers, in UTC."""
+    """One partition or several neighbours: the instants [start, end) they cover, in UTC."""
 
-    key: str
+    keys: tuple[str, ...]
     start: datetime
     end: datetime
+
+    @property
+    def name(self) -> str:
+        """The key, or the first and the last one."""
+        return self.keys[0] if len(self.keys) == 1 else f"{self.keys[0]} to {self.keys[-1]}"
 
 
 @dataclass(frozen=True)
@@ -56,40 +63,71 @@ class Partitions:
 
     def keys(self, now: datetime | None = None) -> list[str]:
         """Return the keys from start to the declared end, or to the last window over at `now`."""
-        limit = self._parse(self.spec.end) if self.spec.end else None
-        moment = (now or clock.now()).astimezone(ZoneInfo(self.time_zone)).replace(tzinfo=None)
-        keys, current = [], self._parse(self.spec.start)
-        while current <= limit if limit is not None else self._next(current) <= moment:
-            keys.append(current.strftime(self.format))
-            current = self._next(current)
-        return keys
+        return [*self._keys_from(self._parse(self.spec.start), now or clock.now())]
 
     def overlapping(self, start: datetime, end: datetime) -> list[str]:
-        """Return the keys of the windows that hold an instant of [start, end)."""
-        windows = (self.window(key) for key in self.keys(now=end))
-        return [window.key for window in windows if window.end > start and window.start < end]
+        """Return the keys of the windows that hold an instant of [start, end).
 
-    def window(self, key: str) -> Window:
-        """Return the window of `key`; raises DeclarationError for a key that is none."""
-        local = self._parse(key)
+        Where the history is open, only windows that are over at `end`.
+        """
+        first = max(self._floor(self._wall(start)), self._parse(self.spec.start))
+        found = []
+        for key in self._keys_from(first, end):
+            window = self.window(key)
+            if window.start >= end:
+                break
+            if window.end > start:
+                found.append(key)
+        return found
+
+    def window(self, *keys: str) -> Window:
+        """Return the window of neighbouring `keys`; DeclarationError for a key that is none."""
         zone = ZoneInfo(self.time_zone)
-        start, end = (
-            moment.replace(tzinfo=zone).astimezone(UTC) for moment in (local, self._next(local))
-        )
-        return Window(key, start, end)
+        first, last = self._parse(keys[0]), self._next(self._parse(keys[-1]))
+        start, end = (moment.replace(tzinfo=zone).astimezone(UTC) for moment in (first, last))
+        return Window(keys, start, end)
+
+    def closing(self, moment: datetime) -> datetime:
+        """Return the first instant from `moment` on at which a window ends."""
+        last = self._floor(self._wall(moment - timedelta.resolution))
+        return self.window(last.strftime(self.format)).end
 
     def after(self, key: str) -> str:
         """Return the key of the window that follows `key`'s."""
         return self._next(self._parse(key)).strftime(self.format)
 
-    def local_day(self, moment: datetime) -> str:
-        """Return the ISO date of an instant in the pipeline's time zone."""
-        return moment.astimezone(ZoneInfo(self.time_zone)).date().isoformat()
+    def local(self, moment: datetime) -> datetime:
+        """Return the instant by local clocks."""
+        return moment.astimezone(ZoneInfo(self.time_zone))
+
+    def days(self, key: str) -> tuple[date, date]:
+        """Return the first and the last local day of the partition `key`."""
+        window = self.window(key)
+        last = window.end - timedelta(microseconds=1)
+        return self.local(window.start).date(), self.local(last).date()
 
     def key_sql(self, local: str) -> str:
         """Return SQL for the key of the window that holds `local`, a local DATE or TIMESTAMP."""
         unit = literal(self.spec.every)
         return f"strftime(date_trunc({unit}, {local}), {literal(self.format)})"
+
+    def _keys_from(self, first: datetime, now: datetime) -> Iterator[str]:
+        """Yield the keys from the window that begins at local `first` to the last one at `now`."""
+        limit = self._parse(self.spec.end) if self.spec.end else None
+        moment, current = self._wall(now), first
+        while current <= limit if limit is not None else self._next(current) <= moment:
+            yield current.strftime(self.format)
+            current = self._next(current)
+
+    def _wall(self, moment: datetime) -> datetime:
+        return self.local(moment).replace(tzinfo=None)
+
+    def _floor(self, local: datetime) -> datetime:
+        """Return the local midnight at which the window of `local` begins."""
+        day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        if self.spec.every == "week":
+            return day - timedelta(days=day.weekday())
+        return day if self.spec.every == "day" else day.replace(day=1)
 
     def _parse(self, key: str) -> datetime:
         try:

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import DeclarationError
@@ -15,7 +16,6 @@ from ml_assets.tables.partitions import Partitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ml_assets.sql.tables import Table
     from ml_assets.tables.declaration import Declaration
@@ -40,6 +40,8 @@ class Node:
     select: Select | None
     upstream: tuple[TableName, ...]
     """The tables that the SELECT and the contract's references read."""
+    folder: Path = Path()
+    """The pipeline's folder, in which a source may find what it needs."""
 
     @property
     def name(self) -> TableName:

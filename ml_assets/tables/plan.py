@@ -6,11 +6,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml_assets.tables.visibility import partitions_seen
+from ml_assets.tables.visibility import partitions_seen, slice_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ml_assets.tables.built import Target
     from ml_assets.tables.pipeline import Node, Pipeline
     from ml_assets.warehouse.ledger import Slice
 
@@ -32,15 +33,17 @@ class Stored:
     """The newest build of every slice of a pipeline."""
 
     def __init__(self, slices: Iterable[Slice]) -> None:
-        self._slices = {(item.table, item.partition): item for item in slices}
+        self._tables: dict[str, dict[str | None, Slice]] = defaultdict(dict)
+        for item in slices:
+            self._tables[item.table][item.partition] = item
 
     def get(self, node: Node, partition: str | None) -> Slice | None:
         """Return the newest build of one slice, None where it was never built."""
-        return self._slices.get((node.dotted, partition))
+        return self._tables.get(node.dotted, {}).get(partition)
 
-    def of(self, node: Node) -> list[Slice]:
+    def of(self, node: Target) -> list[Slice]:
         """Return the slices of one table, by partition."""
-        return [item for (table, _), item in self._slices.items() if table == node.dotted]
+        return [*self._tables.get(node.dotted, {}).values()]
 
     def inputs(
         self, pipeline: Pipeline, node: Node, partition: str | None
@@ -70,8 +73,7 @@ def plan(
     steps: list[Step] = []
     due: dict[str, set[str | None]] = defaultdict(set)
     for node in pipeline.ordered:
-        keys: list[str | None] = [*pipeline.partitions.keys()] if node.partitioned else [None]
-        for key in keys:
+        for key in slice_keys(pipeline, node):
             reason = _reason(pipeline, node, key, stored, sources, due)
             if reason == NEVER and not missing and stored.of(node):
                 continue

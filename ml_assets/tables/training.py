@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import DataError, DeclarationError
-from ml_assets.sql.names import columns, qualified, quote
+from ml_assets.sql.names import columns, literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable, FeatureTable
+from ml_assets.sql.windows import instant
+from ml_assets.tables.visibility import lookahead, slice_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -26,6 +29,8 @@ class TrainingSet:
     rows: int
     without_label: int
     immature: int
+    broken: int
+    """With a label that is known, in slices that are judged broken."""
     by_partition: dict[str, int]
 
 
@@ -76,24 +81,43 @@ def spine(pipeline: Pipeline) -> tuple[Node, FeatureTable]:
     )
 
 
-def training_sql(pipeline: Pipeline, as_of: datetime, names: list[str]) -> str:
-    """Return the SELECT of `names` for all entities with a label known at `as_of`, by key."""
+def training_sql(
+    pipeline: Pipeline,
+    as_of: datetime,
+    names: list[str],
+    partitions: Sequence[str] | None = None,
+    broken: Collection[str] = (),
+) -> str:
+    """Return the SELECT of `names` for all entities with a label known at `as_of`, by key.
+
+    With `partitions`, only for the entities in these; never for those in `broken` ones.
+    """
     node, table = spine(pipeline)
     key = list(table.key)
     wanted = [name for name in names if name not in key]
     _refuse_unknown({name: "" for n in pipeline.features for name in _own_features(n)}, (*wanted,))
     features = columns(wanted)
     zone = pipeline.declaration.time_zone.replace("'", "''")
+    among = ""
+    if partitions is not None:
+        among = f" AND _partition IN ({', '.join(literal(key) for key in partitions) or 'NULL'})"
     return f"""
         SELECT {columns(key)}, _partition,
             CAST(timezone('{zone}', {quote(table.time or "")}) AS DATE) AS _cluster,
             {quote(table.prediction_time or "")} AS _prediction_time,
             _label_known_at, _label, {features}
         FROM ({_entities(pipeline, node, table, wanted)})
-        JOIN ({_labels(pipeline, key)}) USING ({columns(key)})
-        WHERE _label IS NOT NULL AND _label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}'
+        JOIN ({labels_sql(pipeline, key)}) USING ({columns(key)})
+        WHERE _label IS NOT NULL AND _label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}'{among}
+            AND {apart(broken)}
         ORDER BY {columns(key)}
     """
+
+
+def apart(broken: Collection[str]) -> str:
+    """Return SQL for what is in none of the partitions `broken`."""
+    listed = ", ".join(literal(key) for key in sorted(broken))
+    return f"_partition NOT IN ({listed})" if listed else "true"
 
 
 def _entities(pipeline: Pipeline, node: Node, table: FeatureTable, wanted: list[str]) -> str:
@@ -118,7 +142,30 @@ def _entities(pipeline: Pipeline, node: Node, table: FeatureTable, wanted: list[
     return f"SELECT {', '.join(selected)} FROM {' '.join(joins)}"
 
 
-def _labels(pipeline: Pipeline, key: list[str]) -> str:
+def entities_sql(pipeline: Pipeline, names: list[str], partitions: Sequence[str] | None) -> str:
+    """Return the SELECT of the features `names` and the times of all entities, by key.
+
+    With `partitions`, only of those in these.
+    """
+    node, table = spine(pipeline)
+    key = list(table.key)
+    wanted = [name for name in names if name not in key]
+    times = [name for name in (table.time, table.prediction_time) if name and name not in key]
+    among = ""
+    if partitions is not None:
+        among = f"WHERE _partition IN ({', '.join(literal(name) for name in partitions)})"
+    return f"""
+        SELECT {columns(list(dict.fromkeys([*key, *times, "_partition", *wanted])))}
+        FROM ({_entities(pipeline, node, table, wanted)}) {among}
+        ORDER BY {columns(key)}
+    """
+
+
+def labels_sql(pipeline: Pipeline, key: list[str]) -> str:
+    """Return the SELECT of every label, NULL where there is none, with the moment it is known.
+
+    A slice that looks ahead at what is not over, left from before it did, has none.
+    """
     label = pipeline.declaration.label
     node = pipeline.node(label.table)
     if not isinstance(node.declared, CleanedTable) or node.declared.known_at is None:
@@ -126,19 +173,66 @@ def _labels(pipeline: Pipeline, key: list[str]) -> str:
     return f"""
         SELECT {columns(key)}, CAST(({label.value}) AS DOUBLE) AS _label,
             {quote(node.declared.known_at)} AS _label_known_at
-        FROM {qualified(pipeline.name, *node.name)}
+        FROM {qualified(pipeline.name, *node.name)}{_over(pipeline, node)}
     """
 
 
-def summarise(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> TrainingSet:
-    """Count what the training set holds; raises DataError where it holds nothing."""
+def _over(pipeline: Pipeline, node: Node) -> str:
+    if not node.partitioned or not lookahead(node):
+        return ""
+    keys = ", ".join(literal(key) for key in slice_keys(pipeline, node) if key)
+    return f" WHERE _partition IN ({keys or 'NULL'})"
+
+
+def outcomes_sql(
+    pipeline: Pipeline, as_of: datetime, names: list[str], partition: str | None
+) -> str:
+    """Return the SELECT of one partition's scores with features, day and what is known of labels.
+
+    `_label` is NULL where none is known at `as_of`. Scores of rows the model was trained on are
+    left out: they say nothing of how it does.
+    """
+    _, table = spine(pipeline)
+    key = columns(list(table.key))
+    zone = literal(pipeline.declaration.time_zone)
+    entities = entities_sql(pipeline, names, None if partition is None else [partition])
+    among = f"_partition IS NOT DISTINCT FROM {literal(partition) if partition else 'NULL'}"
+    scores = qualified(pipeline.name, "predictions", "scores")
+    return f"""
+        SELECT entities.*, scores.score AS _score, scores.model_version AS _version, labels._label,
+            CAST(timezone({zone}, entities.{quote(table.time or "")}) AS DATE) AS _cluster
+        FROM ({entities}) AS entities
+        JOIN (SELECT {key}, score, model_version FROM {scores}
+            WHERE {among} AND NOT trained_on) AS scores USING ({key})
+        LEFT JOIN (SELECT * FROM ({labels_sql(pipeline, list(table.key))})
+            WHERE _label_known_at <= {instant(as_of)}) AS labels USING ({key})
+        ORDER BY {key}
+    """
+
+
+def known_labels(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> dict[str, int]:
+    """Return how many labels of each partition are known at `as_of`."""
+    node = pipeline.node(pipeline.declaration.label.table)
+    if not isinstance(node.declared, CleanedTable):
+        raise TypeError(f"{node.dotted} cannot be a label's table")
+    rows = con.execute(
+        f"SELECT coalesce(_partition, ''), count(*) FROM {qualified(pipeline.name, *node.name)}"
+        f" WHERE {quote(node.declared.known_at or '')} <= {instant(as_of)} GROUP BY 1"
+    ).fetchall()
+    return dict(rows)
+
+
+def summarise(
+    con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime, broken: Collection[str] = ()
+) -> TrainingSet:
+    """Count what the training set holds without `broken` slices; DataError where it is empty."""
     node, table = spine(pipeline)
     key = columns(list(table.key))
     rows = con.execute(f"""
         SELECT _partition, count(*), count(_label),
             count(_label) FILTER (_label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}')
         FROM {qualified(pipeline.name, *node.name)}
-        LEFT JOIN ({_labels(pipeline, list(table.key))}) USING ({key})
+        LEFT JOIN ({labels_sql(pipeline, list(table.key))}) USING ({key})
         GROUP BY _partition ORDER BY _partition
     """).fetchall()
     entities, labelled, mature = (sum(row[i] for row in rows) for i in (1, 2, 3))
@@ -147,13 +241,24 @@ def summarise(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> T
             f"{pipeline.name} has {entities:,} entities and no label known by {as_of:%Y-%m-%d}.",
             f"Materialize {pipeline.declaration.label.table} and check when its rows become known.",
         )
+    left_out = sum(row[3] for row in rows if row[0] in broken)
     return TrainingSet(
-        entities, mature, entities - labelled, labelled - mature, {row[0]: row[3] for row in rows}
+        entities=entities,
+        rows=mature - left_out,
+        without_label=entities - labelled,
+        immature=labelled - mature,
+        broken=left_out,
+        by_partition={row[0]: row[3] for row in rows if row[0] not in broken},
     )
 
 
 def read(
-    con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime, names: list[str]
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    as_of: datetime,
+    names: list[str],
+    partitions: Sequence[str] | None = None,
+    broken: Collection[str] = (),
 ) -> pa.Table:
-    """Return the training set with the features `names` as an Arrow table, sorted by key."""
-    return con.execute(training_sql(pipeline, as_of, names)).to_arrow_table()
+    """Return the training set, or some partitions of it, as an Arrow table sorted by key."""
+    return con.execute(training_sql(pipeline, as_of, names, partitions, broken)).to_arrow_table()

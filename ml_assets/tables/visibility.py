@@ -11,9 +11,11 @@ from ml_assets.errors import DeclarationError
 from ml_assets.sql import windows
 from ml_assets.sql.names import literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable
+from ml_assets.warehouse.slices import PARTITION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
@@ -21,17 +23,27 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Node, Pipeline
 
 MEMORY = "memory"
-_LOOKBACK = re.compile(r"(\d+) (minute|hour|day|week)s?")
+_LENGTH = re.compile(r"(\d+) (minute|hour|day|week)s?")
 
 
 def lookback(node: Node) -> timedelta:
     """Return how far before its window `node` sees upstream rows."""
+    return _length(node, "lookback")
+
+
+def lookahead(node: Node) -> timedelta:
+    """Return how far after its window `node` sees upstream rows."""
+    return _length(node, "lookahead")
+
+
+def _length(node: Node, name: str) -> timedelta:
     if isinstance(node.declared, RawTable):
         return timedelta(0)
-    match = _LOOKBACK.fullmatch(node.declared.lookback)
+    text = getattr(node.declared, name)
+    match = _LENGTH.fullmatch(text)
     if match is None:
         raise DeclarationError(
-            f"{node.dotted} has the lookback {node.declared.lookback!r}.",
+            f"{node.dotted} has the {name} {text!r}.",
             "Write a number of minutes, hours, days or weeks, such as 30 days.",
         )
     return timedelta(**{f"{match[2]}s": int(match[1])})
@@ -41,7 +53,26 @@ def partitions_seen(pipeline: Pipeline, node: Node, window: Window | None) -> li
     """Return the partitions of upstream tables that `node`'s slice reads; None means all."""
     if window is None:
         return None
-    return pipeline.partitions.overlapping(window.start - lookback(node), window.end)
+    until = _seen_until(pipeline, node, window.end)
+    return pipeline.partitions.overlapping(window.start - lookback(node), until)
+
+
+def slice_keys(pipeline: Pipeline, node: Node) -> list[str | None]:
+    """Return the keys of the slices that `node` can have by now, [None] for one built whole.
+
+    A slice that looks ahead has to wait until the partitions it looks at are over.
+    """
+    if not node.partitioned:
+        return [None]
+    keys = pipeline.partitions.keys()
+    ends = {key: pipeline.partitions.window(key).end for key in keys}
+    return [key for key in keys if _seen_until(pipeline, node, ends[key]) <= ends[keys[-1]]]
+
+
+def _seen_until(pipeline: Pipeline, node: Node, end: datetime) -> datetime:
+    """Return the end of the partitions that a slice which ends at `end` reads."""
+    ahead = lookahead(node)
+    return pipeline.partitions.closing(pipeline.partitions.local(end) + ahead) if ahead else end
 
 
 @contextmanager
@@ -55,7 +86,9 @@ def visible(
         for layer, table in node.upstream:
             con.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified(layer)}")
             upstream = pipeline.nodes[layer, table]
-            con.execute(windows.view(layer, table, seen(pipeline, node, upstream, window)))
+            stored = qualified(pipeline.name, *upstream.name)
+            keys = partitions_seen(pipeline, node, window) if upstream.partitioned else None
+            con.execute(windows.view(layer, table, seen(node, upstream, window, stored, keys)))
         yield
     finally:
         for layer, table in node.upstream:
@@ -74,31 +107,57 @@ def slice_variables(pipeline: Pipeline, window: Window | None) -> str:
     )
 
 
-def seen(pipeline: Pipeline, node: Node, upstream: Node, window: Window | None) -> str:
-    """Return the SELECT of `upstream`'s rows that `node`'s slice may read."""
-    keys = partitions_seen(pipeline, node, window) if upstream.partitioned else None
+def seen(
+    node: Node,
+    upstream: Node,
+    window: Window | None,
+    relation: str,
+    partitions: Sequence[str] | None = None,
+) -> str:
+    """Return the SELECT of the rows that `node`'s slice may read.
+
+    `relation` holds the rows of `upstream`, in `partitions` where it is partitioned.
+    """
     exact = window is not None and not isinstance(upstream.declared, RawTable)
     time = upstream.declared.time if exact else None
     drives = isinstance(node.declared, CleanedTable) and node.declared.rows == upstream.dotted
     return windows.seen(
-        qualified(pipeline.name, *upstream.name),
+        relation,
         list(upstream.types),
         time=quote(time) if time else None,
-        lookback="0 days" if isinstance(node.declared, RawTable) else node.declared.lookback,
+        lookback=getattr(node.declared, "lookback", "0 days"),
+        lookahead=getattr(node.declared, "lookahead", "0 days"),
         exclude=node.declared.exclude.values() if drives else (),  # type: ignore[union-attr]
-        partitions=keys,
+        partitions=partitions,
     )
 
 
 def driving(pipeline: Pipeline, node: Node, window: Window | None) -> str:
-    """Return the SELECT of the driving table's rows that `node`'s slice answers for."""
+    """Return the SELECT of the driving table's rows that `node`'s slices answer for.
+
+    `_partition` says which of them; it is NULL where the table is built whole.
+    """
+    source = driving_table(pipeline, node)
+    raw = isinstance(source.declared, RawTable)
+    rows = windows.seen(
+        qualified(pipeline.name, *source.name),
+        [*source.types, *([PARTITION] if source.partitioned else [])],
+        time=quote(source.declared.time) if window and source.declared.time and not raw else None,
+        partitions=window.keys if window and source.partitioned else None,
+    )
+    if window is not None and source.partitioned:
+        return rows
+    replaced = f"* EXCLUDE ({quote(PARTITION)})" if source.partitioned else "*"
+    return f"SELECT {replaced}, {partition_literal(window)} AS {quote(PARTITION)} FROM ({rows})"
+
+
+def driving_table(pipeline: Pipeline, node: Node) -> Node:
+    """Return the table that has one row for each of `node`'s."""
     if not isinstance(node.declared, CleanedTable | FeatureTable):
         raise TypeError(f"{node.dotted} has no driving table")
-    source = pipeline.node(node.declared.rows)
-    raw = isinstance(source.declared, RawTable)
-    return windows.seen(
-        qualified(pipeline.name, *source.name),
-        list(source.types),
-        time=quote(source.declared.time) if window and source.declared.time and not raw else None,
-        partitions=[window.key] if window and source.partitioned else None,
-    )
+    return pipeline.node(node.declared.rows)
+
+
+def partition_literal(window: Window | None) -> str:
+    """Return SQL for the key of a window of one partition, NULL for a table built whole."""
+    return "CAST(NULL AS VARCHAR)" if window is None else literal(*window.keys)

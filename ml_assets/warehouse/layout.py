@@ -31,7 +31,26 @@ def _first(con: duckdb.DuckDBPyConnection, pipeline: str) -> None:
     con.execute(f"CREATE TABLE {ops}.protected (snapshot BIGINT, owner VARCHAR, since TIMESTAMPTZ)")
 
 
-UPGRADES: tuple[Callable[[duckdb.DuckDBPyConnection, str], None], ...] = (_first,)
+def _loop(con: duckdb.DuckDBPyConnection, pipeline: str) -> None:
+    ops = qualified(pipeline, "ops")
+    con.execute(
+        f"""CREATE TABLE {ops}.decisions (
+            decided_at TIMESTAMPTZ, wall_time TIMESTAMPTZ, event_time TIMESTAMPTZ, action VARCHAR,
+            cause VARCHAR, reason VARCHAR, episode VARCHAR, until TIMESTAMPTZ, run_id VARCHAR)"""
+    )
+    con.execute(
+        f"""CREATE TABLE {ops}.promotions (
+            promoted_at TIMESTAMPTZ, wall_time TIMESTAMPTZ, promoted BOOLEAN,
+            from_version INTEGER, to_version INTEGER, reason VARCHAR, numbers VARCHAR,
+            decided_by VARCHAR, episode VARCHAR, run_id VARCHAR)"""
+    )
+    con.execute(
+        f"""CREATE TABLE {ops}.resets (
+            reset_at TIMESTAMPTZ, wall_time TIMESTAMPTZ, reason VARCHAR, decided_by VARCHAR)"""
+    )
+
+
+UPGRADES: tuple[Callable[[duckdb.DuckDBPyConnection, str], None], ...] = (_first, _loop)
 """Upgrade n (counted from 1) turns layout n - 1 into layout n; never edit one, append."""
 
 

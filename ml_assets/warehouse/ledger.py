@@ -10,7 +10,7 @@ from ml_assets.sql.names import qualified
 from ml_assets.warehouse.commit import snapshot_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import duckdb
@@ -50,31 +50,36 @@ class Slice:
     """The snapshot that the building transaction began with; later buildings have higher ones."""
 
 
-def record(con: duckdb.DuckDBPyConnection, pipeline: str, slice_: Slice) -> Slice:
-    """Append `slice_` in the open transaction, the one that stores its data; return it numbered."""
-    stored = replace(slice_, sequence=snapshot_now(con, pipeline))
+def record(con: duckdb.DuckDBPyConnection, pipeline: str, slices: Sequence[Slice]) -> None:
+    """Append `slices`, numbered, in the open transaction: the one that stores their data."""
+    sequence = snapshot_now(con, pipeline)
+    rows = [_values(replace(item, sequence=sequence)) for item in slices]
+    marks = ", ".join(f"({', '.join('?' * len(row))})" for row in rows)
+    # One statement: the lake writes one file for each.
     con.execute(
-        f"INSERT INTO {qualified(pipeline, 'ops', 'slices')} ({_COLUMNS})"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            stored.table,
-            stored.partition,
-            stored.code_version,
-            stored.data_version,
-            json.dumps({table: dict(read) for table, read in stored.inputs.items()}),
-            stored.rows_in,
-            stored.rows_kept,
-            stored.rows_rejected,
-            stored.rows_duplicate,
-            json.dumps(dict(stored.reasons)),
-            json.dumps(dict(stored.excluded)),
-            json.dumps(dict(stored.counts)),
-            stored.run_id,
-            stored.built_at,
-            stored.sequence,
-        ],
+        f"INSERT INTO {qualified(pipeline, 'ops', 'slices')} ({_COLUMNS}) VALUES {marks}",
+        [value for row in rows for value in row],
     )
-    return stored
+
+
+def _values(item: Slice) -> list[object]:
+    return [
+        item.table,
+        item.partition,
+        item.code_version,
+        item.data_version,
+        json.dumps({table: dict(read) for table, read in item.inputs.items()}),
+        item.rows_in,
+        item.rows_kept,
+        item.rows_rejected,
+        item.rows_duplicate,
+        json.dumps(dict(item.reasons)),
+        json.dumps(dict(item.excluded)),
+        json.dumps(dict(item.counts)),
+        item.run_id,
+        item.built_at,
+        item.sequence,
+    ]
 
 
 def current(con: duckdb.DuckDBPyConnection, pipeline: str) -> list[Slice]:
@@ -95,6 +100,15 @@ def current(con: duckdb.DuckDBPyConnection, pipeline: str) -> list[Slice]:
         ORDER BY table_name, partition"""
     ).fetchall()
     return [_slice(row) for row in rows]
+
+
+def history(con: duckdb.DuckDBPyConnection, pipeline: str) -> list[tuple[int, Slice]]:
+    """Return every building with the snapshot that its transaction made, oldest first."""
+    rows = con.execute(
+        f"SELECT snapshot_id, {_COLUMNS} FROM {qualified(pipeline, 'ops', 'slices')}"
+        " ORDER BY snapshot_id, table_name, partition"
+    ).fetchall()
+    return [(row[0], _slice(row[1:])) for row in rows]
 
 
 def _slice(row: tuple[object, ...]) -> Slice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ml_assets.sql.names import columns as column_list
-from ml_assets.sql.names import qualified, quote
+from ml_assets.sql.names import literal, qualified, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,29 +45,24 @@ def ensure_table(
         con.execute(f"ALTER TABLE {name} SET PARTITIONED BY ({quote(PARTITION)})")
 
 
-def replace_slice(
+def replace_slices(
     con: duckdb.DuckDBPyConnection,
     pipeline: str,
     schema: str,
     table: str,
-    partition: str | None,
+    partitions: Sequence[str | None],
     select: str,
 ) -> int:
-    """Put the rows of `select` in place of the slice's, in the open transaction; return how many.
+    """Put the rows of `select` in place of the slices', in the open transaction; return how many.
 
-    `select` gives every column but `_partition`, in any order. A table is either whole
-    (`partition` None) or partitioned: the rows of the other kind go too.
+    `select` gives every column and `_partition`, in any order, of no other slices. A table is
+    either whole (the one partition None) or partitioned: the rows of the other kind go too.
     """
-    name = qualified(pipeline, schema, table)
-    if partition is None:
-        con.execute(f"DELETE FROM {name}")
-    else:
-        own = quote(PARTITION)
-        con.execute(f"DELETE FROM {name} WHERE {own} = ? OR {own} IS NULL", [partition])
-    row = con.execute(
-        f"INSERT INTO {name} BY NAME SELECT *, ?::VARCHAR AS {quote(PARTITION)} FROM ({select})",
-        [partition],
-    ).fetchone()
+    name, own = qualified(pipeline, schema, table), quote(PARTITION)
+    keys = ", ".join(literal(key) for key in partitions if key is not None)
+    where = f" WHERE {own} IN ({keys}) OR {own} IS NULL" if keys else ""
+    con.execute(f"DELETE FROM {name}{where}")
+    row = con.execute(f"INSERT INTO {name} BY NAME {select}").fetchone()
     return 0 if row is None else int(row[0])
 
 
@@ -77,12 +72,36 @@ def content_hash(con: duckdb.DuckDBPyConnection, relation_sql: str, columns: Seq
     `relation_sql` is a SELECT (or FROM ...) and `columns` are hashed in the order given; values of
     another DuckDB version may hash differently.
     """
-    row = con.execute(
-        f"SELECT count(*), coalesce(sum(hash({column_list(list(columns))})::HUGEINT), 0)"
-        f" FROM ({relation_sql})"
-    ).fetchone()
-    count, total = row or (0, 0)
+    row = con.execute(f"SELECT {_hash_sql(columns)} FROM ({relation_sql})").fetchone()
+    return _hashed(*(row or (0, 0)))
+
+
+def content_hashes(
+    con: duckdb.DuckDBPyConnection, relation_sql: str, columns: Sequence[str]
+) -> dict[str | None, str]:
+    """Return the `content_hash` of each `_partition` that has rows."""
+    own = quote(PARTITION)
+    rows = con.execute(
+        f"SELECT {own}, {_hash_sql(columns)} FROM ({relation_sql}) GROUP BY {own}"
+    ).fetchall()
+    return {partition: _hashed(count, total) for partition, count, total in rows}
+
+
+def rows_hashed(content: str) -> int:
+    """Return how many rows a content hash is of."""
+    return int(content.partition("-")[0], 16)
+
+
+def _hash_sql(columns: Sequence[str]) -> str:
+    return f"count(*), coalesce(sum(hash({column_list(list(columns))})::HUGEINT), 0)"
+
+
+def _hashed(count: int, total: int) -> str:
     return f"{count:x}-{int(total):x}"
+
+
+NO_ROWS = _hashed(0, 0)
+"""The content hash of an empty slice."""
 
 
 def stored_columns(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-__all__ = ["Maintained", "current_snapshot", "maintain", "protect", "protected"]
+__all__ = ["Maintained", "current_snapshot", "maintain", "protect", "protected", "release"]
 
 IN_FLIGHT = timedelta(days=1)
 """Files younger than this may belong to a transaction or a reader that still runs."""
@@ -37,6 +37,15 @@ def protect(con: duckdb.DuckDBPyConnection, pipeline: str, snapshot: int, owner:
         f"INSERT INTO {qualified(pipeline, 'ops', 'protected')} VALUES (?, ?, now())",
         [snapshot, owner],
     )
+
+
+def release(con: duckdb.DuckDBPyConnection, pipeline: str, owners: Iterable[str]) -> None:
+    """Let snapshots expire that were kept on behalf of `owners` only."""
+    listed = ", ".join(literal(owner) for owner in owners)
+    if listed:
+        con.execute(
+            f"DELETE FROM {qualified(pipeline, 'ops', 'protected')} WHERE owner IN ({listed})"
+        )
 
 
 def protected(con: duckdb.DuckDBPyConnection, pipeline: str) -> dict[int, tuple[str, ...]]:

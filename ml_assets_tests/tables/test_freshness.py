@@ -8,6 +8,8 @@ import pytest
 
 from ml_assets.errors import StaleError
 from ml_assets.tables.freshness import require_one_version
+from ml_assets.tables.plan import Stored
+from ml_assets.warehouse import ledger
 from ml_assets_tests.sandbox import build, refresh
 from ml_assets_tests.shop import order
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 def test_fresh_tables_are_accepted(shop: Sandbox) -> None:
     with shop.lake() as con:
-        require_one_version(con, shop.pipeline)
+        require_one_version(shop.pipeline, Stored(ledger.current(con, shop.pipeline.name)))
 
 
 def test_a_mix_of_code_is_refused_until_it_is_refreshed(shop: Sandbox) -> None:
@@ -26,9 +28,9 @@ def test_a_mix_of_code_is_refused_until_it_is_refreshed(shop: Sandbox) -> None:
     with shop.lake() as con:
         build(con, pipeline, pipeline.node("features.orders"), ["2024-02"])
         with pytest.raises(StaleError) as caught:
-            require_one_version(con, pipeline)
+            require_one_version(pipeline, Stored(ledger.current(con, pipeline.name)))
         refresh(con, pipeline)
-        require_one_version(con, pipeline)
+        require_one_version(pipeline, Stored(ledger.current(con, pipeline.name)))
     assert "shop would train on a mix: 2 slices are not up to date." in str(caught.value)
     assert "- features.orders 2024-01: code changed" in str(caught.value)
     assert "- features.orders 2024-03: code changed" in str(caught.value)
@@ -42,7 +44,7 @@ def test_late_rows_that_the_features_lack_are_refused(shop: Sandbox) -> None:
     with shop.lake() as con:
         build(con, pipeline, pipeline.node("raw.orders"))
         with pytest.raises(StaleError, match=r"features\.orders 2024-03: cleaned\.orders is"):
-            require_one_version(con, pipeline)
+            require_one_version(pipeline, Stored(ledger.current(con, pipeline.name)))
 
 
 def test_a_stale_table_that_nothing_trains_on_is_no_matter(shop: Sandbox) -> None:
@@ -54,11 +56,11 @@ def test_a_stale_table_that_nothing_trains_on_is_no_matter(shop: Sandbox) -> Non
         )
     )
     with shop.lake() as con:
-        require_one_version(con, shop.pipeline)
+        require_one_version(shop.pipeline, Stored(ledger.current(con, shop.pipeline.name)))
 
 
 def test_a_table_that_was_never_built_is_refused(shop: Sandbox) -> None:
     with shop.lake() as con:
         con.execute("DELETE FROM shop.ops.slices WHERE table_name = 'features.orders'")
         with pytest.raises(StaleError, match=r"features\.orders 2024-01: never built"):
-            require_one_version(con, shop.pipeline)
+            require_one_version(shop.pipeline, Stored(ledger.current(con, shop.pipeline.name)))

@@ -33,7 +33,8 @@ def test_loading_again_changes_nothing_but_the_load_id(shop: Sandbox) -> None:
             con.execute("FROM shop.raw.orders ORDER BY id").fetchall(),
         )
         loading = load.read_source(con, pipeline, node)
-        list(load.store(con, pipeline, loading, MONTHS[:1], run_id="another", on_wait=print))
+        january = pipeline.partitions.window(MONTHS[0])
+        load.store_window(con, pipeline, loading, january, run_id="another", on_wait=print)
         after = con.execute("FROM shop.raw.orders ORDER BY id").fetchall()
         assert contents(con, pipeline) == before
         assert planned(con, pipeline) == []

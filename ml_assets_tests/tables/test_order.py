@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from contextlib import chdir
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ml_assets.tables.build import build_slice
+from ml_assets.tables.build import build_window
+from ml_assets.warehouse import ledger
 from ml_assets_tests import sample as flights
 from ml_assets_tests import shop as shops
 from ml_assets_tests.sandbox import RUN, build, contents, ignore_waiting, planned, refresh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
@@ -31,7 +35,7 @@ def built_whole(con: DuckDBPyConnection, pipeline: Pipeline) -> dict[str, str]:
     """Build each table as one slice and return the contents."""
     for node in pipeline.ordered:
         if node.layer in SELECTED:
-            build_slice(con, pipeline, node, None, run_id=RUN, on_wait=ignore_waiting)
+            build_window(con, pipeline, node, None, run_id=RUN, on_wait=ignore_waiting)
     return contents(con, pipeline, *SELECTED)
 
 
@@ -81,6 +85,23 @@ def built_in_order(
     return contents(con, pipeline, *SELECTED)
 
 
+def test_neighbours_built_together_are_as_if_built_alone(
+    shop_as_built: Sandbox, tmp_path: Path
+) -> None:
+    box = shop_as_built.copy(tmp_path / "box")
+    with chdir(box.root), box.lake() as con:
+        together = ledger.current(con, box.pipeline.name)
+        for node in box.pipeline.ordered:
+            build(con, box.pipeline, node, apart=True)
+        apart = ledger.current(con, box.pipeline.name)
+    assert [_comparable(item) for item in together] == [_comparable(item) for item in apart]
+    assert len({item.sequence for item in together}) < len({item.sequence for item in apart})
+
+
+def _comparable(item: ledger.Slice) -> ledger.Slice:
+    return replace(item, sequence=0, built_at=datetime.fromtimestamp(0, UTC))
+
+
 def orders(months: Sequence[str], tables: int) -> st.SearchStrategy[list[list[str]]]:
     """Return the strategy of one permutation of `months` per table."""
     return st.lists(st.permutations(months), min_size=tables, max_size=tables)
@@ -100,7 +121,7 @@ def test_any_order_gives_the_whole(
 
 
 @pytest.mark.slow
-@settings(max_examples=8, phases=PHASES)
+@settings(max_examples=4, phases=PHASES)
 @given(chosen=orders(flights.MONTHS, 12))
 def test_any_order_gives_the_whole_sample(
     sample_as_built: Sandbox,
@@ -114,7 +135,7 @@ def test_any_order_gives_the_whole_sample(
 
 
 @pytest.mark.slow
-@settings(max_examples=4, phases=PHASES)
+@settings(max_examples=2, phases=PHASES)
 @given(months=st.permutations(flights.MONTHS))
 def test_a_month_built_before_its_past_is_mended_by_a_refresh(
     sample_as_built: Sandbox,

@@ -33,9 +33,9 @@ def test_windows_follow_each_other_without_a_gap(every: Every, zone: str, now: d
     tiled = partitions(every, zone)
     windows = [tiled.window(key) for key in tiled.keys(now)]
     assert all(one.end == other.start for one, other in pairwise(windows))
-    assert all(tiled.after(one.key) == other.key for one, other in pairwise(windows))
+    assert all(tiled.after(*one.keys) == other.keys[0] for one, other in pairwise(windows))
     # Only windows that are over are there, and the next one is not.
-    assert windows[-1].end <= now < tiled.window(tiled.after(windows[-1].key)).end
+    assert windows[-1].end <= now < tiled.window(tiled.after(windows[-1].keys[0])).end
 
 
 @settings(max_examples=50)
@@ -60,11 +60,29 @@ def test_overlapping_names_every_window_with_an_instant_of_the_span(
     found = tiled.overlapping(moment - back, moment)
     late = tiled.keys(moment + timedelta(days=62))
     windows = [tiled.window(key) for key in late]
-    assert found == [
-        w.key for w in windows if w.end > moment - back and w.start < moment and w.key in found
-    ]
-    whole = [w.key for w in windows if w.start >= moment - back and w.end <= moment]
+    touched = [w for w in windows if w.end > moment - back and w.start < moment]
+    assert found == [w.name for w in touched if w.name in found]
+    whole = [w.keys[0] for w in windows if w.start >= moment - back and w.end <= moment]
     assert set(whole) <= set(found)
+
+
+@given(
+    every=EVERY,
+    zone=st.sampled_from(ZONES),
+    moment=MOMENTS,
+    back=st.timedeltas(timedelta(0), timedelta(days=900)),
+    closed=st.booleans(),
+)
+def test_overlapping_is_what_a_look_at_every_window_finds(
+    every: Every, zone: str, moment: datetime, back: timedelta, *, closed: bool
+) -> None:
+    """Also where the span begins before the history, or ends after it."""
+    tiled = partitions(every, zone, "2024-07" if every == "month" else "2024-07-01")
+    tiled = tiled if closed else partitions(every, zone)
+    start = moment - back
+    windows = [tiled.window(key) for key in tiled.keys(moment)]
+    looked = [w.name for w in windows if w.end > start and w.start < moment]
+    assert tiled.overlapping(start, moment) == looked
 
 
 def test_the_window_that_began_is_not_over() -> None:

@@ -54,6 +54,18 @@ def test_only_labels_known_by_then_are_in_it(shop_as_built: Sandbox) -> None:
     assert found.by_partition["2024-03"] == 0
 
 
+def test_what_is_judged_broken_is_left_out_and_counted(shop_as_built: Sandbox) -> None:
+    pipeline, broken = shop_as_built.pipeline, ["2024-02"]
+    with shop_as_built.lake() as con:
+        whole = summarise(con, pipeline, LATER)
+        table = read(con, pipeline, LATER, feature_names(pipeline), broken=broken)
+        found = summarise(con, pipeline, LATER, broken)
+    assert "2024-02" not in set(table["_partition"].to_pylist())
+    assert table.num_rows == found.rows == whole.rows - whole.by_partition["2024-02"]
+    assert found.broken == whole.by_partition["2024-02"] > 0
+    assert "2024-02" not in found.by_partition
+
+
 def test_it_is_the_same_whatever_the_number_of_threads(shop_as_built: Sandbox) -> None:
     pipeline = shop_as_built.pipeline
     tables = []

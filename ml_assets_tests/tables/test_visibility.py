@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ml_assets import clock
 from ml_assets.errors import DeclarationError
-from ml_assets.tables.visibility import driving, lookback, partitions_seen, visible
+from ml_assets.tables.training import labels_sql
+from ml_assets.tables.visibility import (
+    driving,
+    lookahead,
+    lookback,
+    partitions_seen,
+    slice_keys,
+    visible,
+)
+from ml_assets_tests.sandbox import build_all, planned
 
 if TYPE_CHECKING:
     from ml_assets_tests.sandbox import Sandbox
@@ -85,3 +95,88 @@ def test_a_lookback_that_cannot_be_read_is_explained(shop: Sandbox) -> None:
     shop.declare(lambda declared: declared["features"]["orders"].update(lookback="a month"))
     with pytest.raises(DeclarationError, match=r"features\.orders.*lookback 'a month'.*30 days"):
         lookback(shop.pipeline.node("features.orders"))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "seen", "keys"),
+    [
+        ("0 days", ["2024-01"], 3),
+        ("29 days", ["2024-01", "2024-02"], 2),
+        ("30 days", ["2024-01", "2024-02", "2024-03"], 2),
+        ("60 days", ["2024-01", "2024-02", "2024-03"], 1),
+        ("61 days", ["2024-01", "2024-02", "2024-03"], 0),
+    ],
+)
+@pytest.mark.parametrize("end", ["2024-03", None])
+def test_a_slice_that_looks_ahead_waits_until_that_is_over(
+    shop: Sandbox,
+    ahead: str,
+    seen: list[str],
+    keys: int,
+    end: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """January ends 29 days before February does and, though clocks change, 60 before March does."""
+    shop.declare(lambda declared: declared["cleaned"]["payments"].update(lookahead=ahead))
+    shop.declare(lambda declared: declared["partitions"].update(end=end))
+    pipeline = shop.pipeline
+    node, january = pipeline.node("cleaned.payments"), pipeline.partitions.window("2024-01")
+    monkeypatch.setenv(clock.NOW, "2024-04-01T00:00:00+00:00")
+    assert slice_keys(pipeline, node) == pipeline.partitions.keys()[:keys]
+    assert len(pipeline.partitions.keys()) == 3
+    assert slice_keys(pipeline, pipeline.node("cleaned.shops")) == [None]
+    if keys:
+        assert partitions_seen(pipeline, node, january) == seen
+
+
+def test_it_sees_as_far_ahead_as_declared_and_stores_its_own_rows(shop: Sandbox) -> None:
+    shop.declare(_last_order_of_ten_days)
+    shop.sql("cleaned.payments").write_text(LAST_ORDER, encoding="utf-8")
+    pipeline = shop.pipeline
+    node, january = pipeline.node("cleaned.payments"), pipeline.partitions.window("2024-01")
+    with shop.lake() as con:
+        build_all(con, pipeline)
+        assert planned(con, pipeline) == []
+        with visible(con, pipeline, node, january):
+            last = con.execute("SELECT max(placed_at) FROM cleaned.orders").fetchone()
+        found = con.execute(
+            "SELECT _partition, max(placed_at), max(last_at) FROM shop.cleaned.payments"
+            " SEMI JOIN (" + labels_sql(pipeline, ["id"]) + ") USING (id) GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        march = con.execute(
+            "SELECT count(*) FROM shop.cleaned.payments WHERE _partition = '2024-03'"
+        ).fetchone()
+    # Built before the table looked ahead; today it could not be.
+    assert march != (0,)
+    assert last is not None
+    assert timedelta(days=9) < last[0] - january.end < timedelta(days=10)
+    assert [key for key, *_ in found] == ["2024-01", "2024-02"]
+    for key, placed, following in found:
+        assert placed < pipeline.partitions.window(key).end < following
+
+
+LAST_ORDER = """
+SELECT o.id, o.shop, o.placed_at, max(n.placed_at) AS last_at,
+    max(date_diff('day', o.placed_at, n.placed_at))::INTEGER AS days_to_pay,
+    o.placed_at + INTERVAL 10 DAY AS known_at
+FROM cleaned.orders AS o
+JOIN cleaned.orders AS n
+    ON n.shop = o.shop AND n.placed_at >= o.placed_at
+    AND n.placed_at < o.placed_at + INTERVAL 10 DAY
+GROUP BY ALL
+"""
+
+
+def _last_order_of_ten_days(declared: dict[str, Any]) -> None:
+    table = declared["cleaned"]["payments"]
+    table.update(rows="cleaned.orders", lookahead="10 days", facts=[], exclude={})
+    table["limits"] = {"rejected": 0.1}
+    column = {"type": "TIMESTAMPTZ", "description": "The shop's last order in ten days."}
+    table["columns"]["last_at"] = table["columns"].pop("paid_at") | column
+    table["event_time"] = "placed_at"
+
+
+def test_a_lookahead_is_a_length_of_time(shop: Sandbox) -> None:
+    shop.declare(lambda declared: declared["cleaned"]["payments"].update(lookahead="soon"))
+    with pytest.raises(DeclarationError, match=r"cleaned.payments has the lookahead 'soon'"):
+        lookahead(shop.pipeline.node("cleaned.payments"))

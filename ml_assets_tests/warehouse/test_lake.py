@@ -144,12 +144,17 @@ def test_another_storage_than_the_catalogs_is_refused(settings: Settings, tmp_pa
         pass
 
 
+NEWEST = len(layout.UPGRADES)
+
+
 def test_a_newer_layout_is_refused(settings: Settings) -> None:
     with connect("flights", settings) as con:
         con.execute("INSERT INTO flights.ops.lake_version VALUES (99, now())")
     for read_only in (False, True):
         with (
-            pytest.raises(StorageError, match=r"layout 99, newer than 1.*Upgrade ml-assets"),
+            pytest.raises(
+                StorageError, match=rf"layout 99, newer than {NEWEST}.*Upgrade ml-assets"
+            ),
             connect("flights", settings, read_only=read_only),
         ):
             pass
@@ -164,8 +169,9 @@ def test_an_older_layout_is_upgraded_once(
         con.execute(f"ALTER TABLE {pipeline}.ops.protected ADD COLUMN why VARCHAR")
 
     monkeypatch.setattr(layout, "UPGRADES", (*layout.UPGRADES, second))
+    told = rf"layout {NEWEST}; this version reads {NEWEST + 1}.*first write upgrades"
     with (
-        pytest.raises(StorageError, match=r"layout 1; this version reads 2.*first write upgrades"),
+        pytest.raises(StorageError, match=told),
         connect("flights", settings, read_only=True),
     ):
         pass
@@ -175,7 +181,21 @@ def test_an_older_layout_is_upgraded_once(
         with connect("flights", settings) as con:
             con.execute("SELECT why FROM flights.ops.protected")
             versions = con.execute("SELECT version FROM flights.ops.lake_version").fetchall()
-            assert sorted(versions) == [(1,), (2,)]
+            assert sorted(versions) == [(number,) for number in range(1, NEWEST + 2)]
+
+
+def test_a_lake_of_the_first_layout_gets_the_loops_ledgers(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "UPGRADES", layout.UPGRADES[:1])
+        then = fill(settings)
+    with connect("flights", settings) as con:
+        for ledger in ("decisions", "promotions", "resets"):
+            assert con.execute(f"SELECT count(*) FROM flights.ops.{ledger}").fetchone() == (0,)
+        assert count(con) == 10
+    with connect("flights", settings, snapshot=then) as con:
+        assert count(con) == 10
 
 
 def test_a_file_that_is_no_catalog_is_named(settings: Settings) -> None:

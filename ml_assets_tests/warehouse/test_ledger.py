@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ml_assets.warehouse.commit import commit
-from ml_assets.warehouse.ledger import Slice, current, record
+from ml_assets.warehouse.ledger import Slice, current, history, record
+from ml_assets.warehouse.snapshots import maintain
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +34,7 @@ def store(con: duckdb.DuckDBPyConnection, *slices: Slice) -> None:
         commit(
             con,
             "flights",
-            partial(record, con, "flights", built),
+            partial(record, con, "flights", [built]),
             message="m",
             extra={},
             on_wait=pytest.fail,
@@ -66,9 +67,20 @@ def test_a_table_that_became_whole_has_one_slice(lake: duckdb.DuckDBPyConnection
 
 def test_nothing_is_recorded_when_the_data_is_not_stored(lake: duckdb.DuckDBPyConnection) -> None:
     def work() -> None:
-        record(lake, "flights", BUILT)
+        record(lake, "flights", [BUILT])
         raise ValueError("no data")
 
     with pytest.raises(ValueError, match="no data"):
         commit(lake, "flights", work, message="m", extra={}, on_wait=pytest.fail)
     assert current(lake, "flights") == []
+
+
+def test_history_has_every_building_with_its_snapshot(lake: duckdb.DuckDBPyConnection) -> None:
+    assert history(lake, "flights") == []
+    store(lake, BUILT, replace(BUILT, data_version="d2"))
+    found = history(lake, "flights")
+    assert [item.data_version for _, item in found] == ["d1", "d2"]
+    # What a transaction made is there from its snapshot on, and not in the one it began with.
+    assert [snapshot for snapshot, _ in found] == [item.sequence + 1 for _, item in found]
+    maintain(lake, "flights", timedelta(0), on_wait=pytest.fail)
+    assert history(lake, "flights") == found

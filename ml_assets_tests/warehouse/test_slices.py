@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml_assets.sql.names import literal
 from ml_assets.warehouse.commit import commit
 from ml_assets.warehouse.slices import (
     content_hash,
     ensure_table,
-    replace_slice,
+    replace_slices,
     stored_columns,
 )
 
@@ -41,7 +42,10 @@ def store(
 
     def work() -> int:
         ensure_table(con, "flights", "raw", "t", columns, partitioned=partitioned)
-        return replace_slice(con, "flights", "raw", "t", partition, select)
+        key = (
+            f"SELECT *, {literal(partition) if partition else 'NULL'} AS _partition FROM ({select})"
+        )
+        return replace_slices(con, "flights", "raw", "t", [partition], key)
 
     done = commit(con, "flights", work, message="raw.t", extra={}, on_wait=pytest.fail)
     return done.value

@@ -16,6 +16,7 @@ from ml_assets.warehouse.snapshots import (
     maintain,
     protect,
     protected,
+    release,
 )
 from ml_assets_tests.warehouse.writer import COLUMNS, write
 
@@ -46,6 +47,18 @@ def test_protection_is_remembered_with_its_owners(lake: duckdb.DuckDBPyConnectio
     for snapshot, owner in ((3, "version 2"), (1, "version 1"), (3, "version 1"), (3, "version 2")):
         protect(lake, "flights", snapshot, owner)
     assert protected(lake, "flights") == {1: ("version 1",), 3: ("version 1", "version 2")}
+
+
+def test_what_nobody_keeps_any_more_is_released(lake: duckdb.DuckDBPyConnection) -> None:
+    for snapshot, owner in ((1, "version 1"), (2, "version 1"), (2, "it's mine"), (3, "version 3")):
+        protect(lake, "flights", snapshot, owner)
+    release(lake, "flights", [])
+    release(lake, "flights", ["version 2", "version 3"])
+    assert protected(lake, "flights") == {1: ("version 1",), 2: ("it's mine", "version 1")}
+    release(lake, "flights", ["version 1"])
+    assert protected(lake, "flights") == {2: ("it's mine",)}
+    release(lake, "flights", ["it's mine"])
+    assert protected(lake, "flights") == {}
 
 
 def test_the_space_of_replaced_slices_comes_back(

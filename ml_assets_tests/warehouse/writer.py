@@ -10,7 +10,7 @@ from ml_assets.warehouse.commit import Committed, commit
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.ledger import Slice, record
 from ml_assets.warehouse.settings import Settings
-from ml_assets.warehouse.slices import content_hash, ensure_table, replace_slice
+from ml_assets.warehouse.slices import content_hash, ensure_table, replace_slices
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,7 +31,8 @@ def write(
     def work() -> None:
         for table in tables:
             ensure_table(con, "flights", "raw", table, COLUMNS)
-            rows = replace_slice(con, "flights", "raw", table, partition, "FROM fresh")
+            select = f"SELECT *, '{partition}' AS _partition FROM fresh"
+            rows = replace_slices(con, "flights", "raw", table, [partition], select)
             built = Slice(
                 table=f"raw.{table}",
                 partition=partition,
@@ -42,7 +43,7 @@ def write(
                 run_id="test",
                 built_at=datetime.now(UTC),
             )
-            record(con, "flights", built)
+            record(con, "flights", [built])
 
     said: list[str] = []
     return commit(con, "flights", work, message="test", extra={}, on_wait=said.append)

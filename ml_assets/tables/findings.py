@@ -1,0 +1,147 @@
+"""What the monitors found, one table per monitor: a row per window and kind of alarm."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from ml_assets import clock
+from ml_assets.sql.accounting import all_kept
+from ml_assets.sql.names import qualified
+from ml_assets.sql.windows import instant
+from ml_assets.tables.built import Built, in_one_transaction
+from ml_assets.tables.derived import Derived
+from ml_assets.tables.store import store_slices
+from ml_assets.tables.training import spine
+from ml_assets.tables.visibility import partition_literal
+from ml_assets.warehouse.slices import stored_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.tables.partitions import Window
+    from ml_assets.tables.pipeline import Pipeline
+
+MONITOR = "monitor 2"
+"""Raised when the platform changes what its monitors say."""
+MONITORS = ("data_quality", "drift", "performance")
+JUDGED = ("ok", "alarm", "broken")
+"""Verdicts that say something of their window."""
+_RELATION = "_found"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """One verdict of one monitor about one window."""
+
+    cause: str
+    verdict: str
+    """ok, alarm, not enough data or broken."""
+    period: str
+    """Key of the partition, or what the window is called."""
+    event_time: datetime
+    """Event time of the evidence."""
+    reason: str
+    model_version: int | None = None
+    statistic: float | None = None
+    threshold: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def findings_table(pipeline: Pipeline, monitor: str) -> Derived:
+    """Return the declaration of monitoring.<monitor>."""
+    types = {
+        "cause": "VARCHAR",
+        "verdict": "VARCHAR",
+        "period": "VARCHAR",
+        "event_time": "TIMESTAMPTZ",
+        "reason": "VARCHAR",
+        "model_version": "INTEGER",
+        "statistic": "DOUBLE",
+        "threshold": "DOUBLE",
+        "details": "VARCHAR",
+    }
+    return Derived("monitoring", monitor, types, MONITOR, spine(pipeline)[0].partitioned)
+
+
+def store_findings(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    monitor: str,
+    window: Window | None,
+    found: Sequence[Found],
+    inputs: Mapping[str, Mapping[str, str]],
+    *,
+    run_id: str,
+    on_wait: Callable[[str], None],
+) -> list[Built]:
+    """Store what `monitor` found in the one slice of `window`."""
+    table = findings_table(pipeline, monitor)
+    (key,) = window.keys if window else (None,)
+    con.register(_RELATION, _arrow(found))
+    accounting = all_kept(table.dotted, "monitoring", len(found))
+
+    def store() -> list[Built]:
+        return store_slices(
+            con,
+            pipeline,
+            table,
+            [Built(table, key, accounting)],
+            kept=f"SELECT {table.casts}, {instant(clock.now())} AS evaluated_at,"
+            f" {partition_literal(window)} AS _partition FROM {_RELATION}",
+            rejected=None,
+            inputs=lambda _: inputs,
+            run_id=run_id,
+            marks={"evaluated_at": "TIMESTAMPTZ"},
+        )
+
+    return in_one_transaction(con, pipeline, table, window, store, run_id=run_id, on_wait=on_wait)
+
+
+def read_findings(con: DuckDBPyConnection, pipeline: Pipeline, monitor: str) -> list[Found]:
+    """Return everything `monitor` says of the stored windows, oldest first."""
+    table = qualified(pipeline.name, "monitoring", monitor)
+    if stored_columns(con, pipeline.name, "monitoring", monitor) is None:
+        return []
+    names = list(findings_table(pipeline, monitor).types)
+    listed = ", ".join(f'"{name}"' for name in names)
+    rows = con.execute(f"SELECT {listed} FROM {table} ORDER BY event_time, cause").fetchall()
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [Found(**{**row, "details": json.loads(row["details"])}) for row in found]
+
+
+def all_findings(con: DuckDBPyConnection, pipeline: Pipeline) -> list[Found]:
+    """Return what every monitor says of the stored windows."""
+    return [found for monitor in MONITORS for found in read_findings(con, pipeline, monitor)]
+
+
+def newest_windows(found: Sequence[Found]) -> dict[str, Found]:
+    """Return the finding of each cause in its newest window with a verdict, else the newest."""
+    newest: dict[str, Found] = {}
+    for item in sorted(found, key=lambda one: (one.verdict in JUDGED, one.event_time)):
+        newest[item.cause] = item
+    return newest
+
+
+def _arrow(found: Sequence[Found]) -> pa.Table:
+    return pa.table(
+        {
+            "cause": pa.array([item.cause for item in found], pa.string()),
+            "verdict": pa.array([item.verdict for item in found], pa.string()),
+            "period": pa.array([item.period for item in found], pa.string()),
+            "event_time": pa.array([item.event_time for item in found], pa.timestamp("us", "UTC")),
+            "reason": pa.array([item.reason for item in found], pa.string()),
+            "model_version": pa.array([item.model_version for item in found], pa.int32()),
+            "statistic": pa.array([item.statistic for item in found], pa.float64()),
+            "threshold": pa.array([item.threshold for item in found], pa.float64()),
+            "details": pa.array(
+                [json.dumps(item.details, sort_keys=True) for item in found], pa.string()
+            ),
+        }
+    )

@@ -1,0 +1,64 @@
+"""How long labels take: until when one may still come."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml_assets.sql.names import columns, qualified, quote
+from ml_assets.sql.windows import instant
+from ml_assets.tables.training import labels_sql, spine
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.tables.pipeline import Pipeline
+
+SHARE = 0.99
+"""Of the labels that come: what comes later than all but a hundredth is not waited for."""
+
+LOOKED_AT = 20_000
+"""Entities that are enough to know a quantile by."""
+
+
+def label_delay(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> timedelta | None:
+    """Return the SHARE quantile of the time from an entity to its label; None before any is known.
+
+    Only labels known at `as_of` count. Of young entities these are the quick ones, so that those
+    count that are older than the longest delay known; where there is none, that delay is taken. Of
+    many entities a sample by key is looked at.
+    """
+    node, table = spine(pipeline)
+    key, time = list(table.key), quote(table.time or "")
+    entities = qualified(pipeline.name, *node.name)
+    counted = con.execute(f"SELECT count(*) FROM {entities}").fetchone()
+    sampled = f"hash({columns(key)}) % {1 + (counted or (0,))[0] // LOOKED_AT} = 0"
+    row = con.execute(f"""
+        WITH known AS (
+            SELECT {time} AS _time, greatest(_label_known_at - {time}, INTERVAL 0 SECOND) AS delay
+            FROM (FROM {entities} WHERE {sampled})
+            JOIN (FROM ({labels_sql(pipeline, key)}) WHERE {sampled}) USING ({columns(key)})
+            WHERE _label IS NOT NULL AND _label_known_at <= {instant(as_of)}
+        ), longest AS (SELECT max(delay) AS delay FROM known)
+        SELECT coalesce(
+            quantile_disc(known.delay, {SHARE})
+                FILTER (_time <= {instant(as_of)} - longest.delay),
+            max(known.delay))
+        FROM known, longest
+    """).fetchone()
+    found: timedelta | None = None if row is None else row[0]
+    return found
+
+
+def settled_until(
+    con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime
+) -> np.datetime64 | None:
+    """Return the last local day of whose entities no more labels are waited for, None of none."""
+    delay = label_delay(con, pipeline, as_of)
+    if delay is None:
+        return None
+    return np.datetime64(pipeline.partitions.local(as_of - delay).date() - timedelta(days=1))

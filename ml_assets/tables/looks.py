@@ -1,0 +1,187 @@
+"""What the monitors of drift and of performance find in one view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ml_assets.monitors.calibration import judge_calibration
+from ml_assets.monitors.cusum import watch
+from ml_assets.monitors.drift import drift, fired_in_reference
+from ml_assets.monitors.drift_limits import draws_for, drift_limits
+from ml_assets.monitors.estimate import estimate_loss
+from ml_assets.monitors.findings import Replay, Terms
+from ml_assets.monitors.performance import judge_performance
+from ml_assets.monitors.sparklines import bars
+from ml_assets.tables.findings import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ml_assets.ml.training_table import Floats
+    from ml_assets.monitors.cusum import Cusum
+    from ml_assets.monitors.drift import Drift, Shift
+    from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.tables.views import View
+
+DRAWS = 1000
+MOVERS = 8
+YEAR = 365
+
+
+def drift_found(pipeline: Pipeline, seen: View) -> list[Found]:
+    """Return the drift of the features and of the scores in one window."""
+    rate = false_alarm_rate(pipeline, seen)
+    usual, window = seen.reference.days, seen.window
+    draws = draws_for(rate, DRAWS)
+    limits = drift_limits(usual, window, rate, draws, pipeline.declaration.model.seed)
+    found = drift(usual, window, seen.reference.importance, limits)
+    fired = fired_in_reference(usual, len(window), limits)
+    movers = [_mover(seen, shift) for shift in found.features[:MOVERS]]
+    return [
+        _found(
+            seen,
+            "drift",
+            _verdict(found, alarm=found.alarm),
+            _replayed(found, found.reason, fired.windows, fired.features),
+            found.weighted,
+            None,
+            {"movers": movers},
+        ),
+        _found(
+            seen,
+            "prediction_drift",
+            _verdict(found, alarm=found.score_alarm),
+            _replayed(found, found.score_reason, fired.windows, fired.score),
+            None if found.score is None else found.score.psi,
+            None if found.score is None else found.score.limit,
+            {},
+        ),
+    ]
+
+
+def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
+    """Return what labels say of calibration and loss, and the estimate for before there are any."""
+    spec = pipeline.declaration
+    seed = spec.model.seed
+    terms = Terms(problem=spec.model.problem, rate=false_alarm_rate(pipeline, seen), seed=seed)
+    usual, window = seen.reference.days, seen.window
+    cusum = watch(
+        usual,
+        seen.days,
+        seen.since,
+        alarms_per_year=spec.monitoring.false_alarms_per_year,
+        seed=seed,
+    )
+    band = judge_calibration(usual, window, seen.name, terms)
+    loss = judge_performance(usual, window, seen.name, terms)
+    estimate = estimate_loss(usual, window, seen.name, seen.past, terms)
+    realised = loss.realised
+    value = None if realised.loss is None else realised.loss.value
+    ratio = None if realised.ratio is None else realised.ratio.value
+    return [
+        _cusum_found(seen, cusum),
+        _found(seen, "observed_expected", band.verdict, band.reason, ratio, None, {}),
+        _found(
+            seen,
+            "performance",
+            loss.verdict,
+            loss.reason,
+            value if realised.excess is None else realised.excess.value,
+            loss.limit,
+            {"loss": value, "coverage": realised.coverage, "rows": realised.rows},
+        ),
+        _found(
+            seen,
+            "estimate",
+            estimate.verdict,
+            estimate.reason,
+            estimate.loss,
+            None,
+            {"trusted": estimate.trusted, "realised": value},
+        ),
+    ]
+
+
+def _cusum_found(seen: View, cusum: Cusum) -> Found:
+    """Tell the CUSUM up to the window's end: an alarm stands until a retraining answers it."""
+    path = cusum.path
+    inside = [] if path is None else np.flatnonzero(path.dates >= seen.first_day).tolist()
+    up, down = (
+        ([], []) if path is None else (_short(path.upper[inside]), _short(path.lower[inside]))
+    )
+    highest = max([*up, *down], default=None)
+    return _found(
+        seen,
+        "calibration",
+        cusum.verdict,
+        cusum.reason,
+        highest,
+        cusum.limit,
+        {
+            "first": str(path.dates[inside[0]]) if path is not None and inside else None,
+            "under_predicts": up,
+            "over_predicts": down,
+            "alarms": [str(alarm.day) for alarm in cusum.alarms],
+        },
+    )
+
+
+def _short(values: Floats) -> list[float]:
+    return [round(float(value), 2) for value in values]
+
+
+def _found(
+    seen: View,
+    cause: str,
+    verdict: str,
+    reason: str,
+    statistic: float | None,
+    threshold: float | None,
+    details: Mapping[str, Any],
+) -> Found:
+    return Found(
+        cause=cause,
+        verdict=verdict,
+        period=seen.name,
+        event_time=seen.ends,
+        reason=reason,
+        model_version=seen.version,
+        statistic=statistic,
+        threshold=threshold,
+        details=details,
+    )
+
+
+def false_alarm_rate(pipeline: Pipeline, seen: View) -> float:
+    """Return the chance per window that gives at most the declared false alarms in a year.
+
+    Counted are windows in alarm, one per look: where windows of four weeks overlap, because a
+    partition is a day or a week, there are more looks, and each may be wrong less often.
+    """
+    return min(pipeline.declaration.monitoring.false_alarms_per_year * seen.step / YEAR, 0.5)
+
+
+def _replayed(found: Drift, reason: str, windows: int, fired: int) -> str:
+    """Add to the reason how often the alarm would have fired in the reference."""
+    return f"{reason}; {Replay(windows, fired)}" if found.enough else reason
+
+
+def _verdict(found: Drift, *, alarm: bool) -> str:
+    if not found.enough:
+        return "not enough data"
+    return "alarm" if alarm else "ok"
+
+
+def _mover(seen: View, shift: Shift) -> dict[str, Any]:
+    both = (seen.reference.days, seen.window)
+    before, now = (bars(days.histograms[shift.name].sum(axis=0)) for days in both)
+    return {
+        "feature": shift.name,
+        "psi": shift.psi,
+        "limit": shift.limit,
+        "importance": shift.importance,
+        "before": before,
+        "now": now,
+    }

@@ -1,0 +1,198 @@
+"""monitoring.days: the sufficient statistics of what was scored, one row per day and version."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from ml_assets.monitors.days import Days
+from ml_assets.monitors.statistics import statistics
+from ml_assets.sql.accounting import all_kept
+from ml_assets.sql.names import columns, qualified
+from ml_assets.tables.built import Built, in_one_transaction
+from ml_assets.tables.derived import Derived
+from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.scores import scores_table
+from ml_assets.tables.store import store_slices
+from ml_assets.tables.training import outcomes_sql, spine
+from ml_assets.tables.visibility import partition_literal
+from ml_assets.warehouse import ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import date
+
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.monitors.reference import Reference
+    from ml_assets.tables.known_labels import KnownLabels
+    from ml_assets.tables.partitions import Window
+    from ml_assets.tables.pipeline import Pipeline
+
+COUNTER = "days 2"
+"""Raised when the platform changes what it counts."""
+SUMS = [item.name for item in fields(Days) if item.name not in {"dates", "histograms"}]
+HISTOGRAMS = "MAP(VARCHAR, BIGINT[])"
+_RELATION = "_days"
+
+
+def days_table(pipeline: Pipeline) -> Derived:
+    """Return the declaration of monitoring.days."""
+    types = {
+        "model_version": "INTEGER",
+        "date": "DATE",
+        **dict.fromkeys(SUMS, "DOUBLE"),
+        "histograms": HISTOGRAMS,
+    }
+    return Derived("monitoring", "days", types, COUNTER, spine(pipeline)[0].partitioned)
+
+
+def due_days(
+    con: DuckDBPyConnection, pipeline: Pipeline, known: KnownLabels, keys: Iterable[str | None]
+) -> list[str | None]:
+    """Return the scored slices whose statistics are missing or older than scores and labels."""
+    stored = Stored(ledger.current(con, pipeline.name))
+    before = {item.partition: item.inputs for item in stored.of(days_table(pipeline))}
+    now = {key: _inputs(pipeline, stored, known, key) for key in keys}
+    scored = {item.partition for item in stored.of(scores_table(pipeline))}
+    return [key for key in now if key in scored and before.get(key) != now[key]]
+
+
+def count_window(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    references: Callable[[int], Reference],
+    known: KnownLabels,
+    window: Window | None,
+    *,
+    run_id: str,
+    on_wait: Callable[[str], None],
+) -> list[Built]:
+    """Count the window's one slice with the labels that are known, in the bins of who scored it."""
+    return in_one_transaction(
+        con,
+        pipeline,
+        days_table(pipeline),
+        window,
+        lambda: _count(con, pipeline, references, known, window, run_id),
+        run_id=run_id,
+        on_wait=on_wait,
+    )
+
+
+def _count(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    references: Callable[[int], Reference],
+    known: KnownLabels,
+    window: Window | None,
+    run_id: str,
+) -> list[Built]:
+    table = days_table(pipeline)
+    (key,) = window.keys if window else (None,)
+    stored = Stored(ledger.current(con, pipeline.name))
+    version = scoring_version(con, pipeline, key)
+    rows = 0
+    if version is None:
+        relation = _arrow(0, Days.empty())
+    else:
+        reference = references(version)
+        names = [name for name in reference.bins if name in reference.importance]
+        scored = con.execute(outcomes_sql(pipeline, known.as_of, names, key)).to_arrow_table()
+        rows = scored.num_rows
+        relation = _arrow(version, _statistics(pipeline, scored, reference, known))
+    con.register(_RELATION, relation)
+    partition = partition_literal(window)
+    built = Built(table, key, all_kept(table.dotted, "predictions.scores", rows))
+    return store_slices(
+        con,
+        pipeline,
+        table,
+        [built],
+        kept=f"SELECT {table.casts}, {partition} AS _partition FROM {_RELATION}",
+        rejected=None,
+        inputs=lambda partition: _inputs(pipeline, stored, known, partition),
+        run_id=run_id,
+    )
+
+
+def read_days(
+    con: DuckDBPyConnection, pipeline: Pipeline, version: int, until: date | None = None
+) -> Days:
+    """Return all days that `version` scored, up to and with `until`."""
+    table = qualified(pipeline.name, "monitoring", "days")
+    upto = "" if until is None else f" AND date <= DATE '{until.isoformat()}'"
+    rows = con.execute(
+        # What was counted before labels were awaited waits for all of them.
+        f"SELECT {columns(['date', *SUMS, 'histograms'])} FROM (SELECT * REPLACE"
+        f" (coalesce(awaited, rows - labelled) AS awaited) FROM {table})"
+        f" WHERE model_version = ?{upto} ORDER BY date",
+        [version],
+    ).to_arrow_table()
+    histograms: dict[str, list[list[int]]] = {}
+    for found in rows["histograms"].to_pylist():
+        for name, counts in found:
+            histograms.setdefault(name, []).append(counts)
+    return Days(
+        dates=rows["date"].to_numpy().astype("datetime64[D]"),
+        histograms={name: np.array(counts, np.float64) for name, counts in histograms.items()},
+        **{name: rows[name].to_numpy() for name in SUMS},
+    )
+
+
+def scoring_version(con: DuckDBPyConnection, pipeline: Pipeline, key: str | None) -> int | None:
+    """Return the version that scored a slice, None where it was trained on all of it."""
+    scores = qualified(pipeline.name, "predictions", "scores")
+    row = con.execute(
+        f"SELECT max(model_version) FROM {scores}"
+        " WHERE _partition IS NOT DISTINCT FROM ? AND NOT trained_on",
+        [key],
+    ).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def _statistics(
+    pipeline: Pipeline, scored: pa.Table, reference: Reference, known: KnownLabels
+) -> Days:
+    return statistics(
+        pipeline.declaration.model.problem,
+        scored["_cluster"].to_numpy(),
+        scored["_score"].to_numpy(),
+        scored["_label"].fill_null(np.nan).to_numpy(),
+        scored,
+        reference.bins,
+        known.settled,
+    )
+
+
+def _arrow(version: int, days: Days) -> pa.Table:
+    maps = [
+        [(name, counts[day].astype(np.int64).tolist()) for name, counts in days.histograms.items()]
+        for day in range(len(days))
+    ]
+    return pa.table(
+        {
+            "model_version": pa.array([version] * len(days), pa.int32()),
+            "date": pa.array(days.dates.astype("datetime64[D]")),
+            **{name: pa.array(getattr(days, name)) for name in SUMS},
+            "histograms": pa.array(maps, pa.map_(pa.string(), pa.list_(pa.int64()))),
+        }
+    )
+
+
+def _inputs(
+    pipeline: Pipeline, stored: Stored, known: KnownLabels, key: str | None
+) -> dict[str, dict[str, str]]:
+    label = pipeline.node(pipeline.declaration.label.table)
+    scores = {item.partition: item.data_version for item in stored.of(scores_table(pipeline))}
+    labels = {item.partition: item.data_version for item in stored.of(label)}
+    name = key or WHOLE
+    return {
+        "predictions.scores": {name: scores.get(key, "")},
+        label.dotted: {name: f"{labels.get(key, '')} {known.counts.get(name, 0)} known"},
+        "settled": {name: known.settled_in(pipeline, key)},
+        "counter": {WHOLE: COUNTER},
+    }

@@ -1,0 +1,71 @@
+"""How long labels take, and until when no more are waited for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from ml_assets.tables.label_delay import label_delay, settled_until
+
+if TYPE_CHECKING:
+    from ml_assets_tests.sandbox import Sandbox
+
+LATER = datetime(2014, 1, 1, tzinfo=UTC)
+
+
+def test_nearly_all_labels_are_known_after_the_delay(sample_as_built: Sandbox) -> None:
+    with sample_as_built.lake() as con:
+        delay = label_delay(con, sample_as_built.pipeline, LATER)
+        assert delay is not None
+        (share,) = con.execute(
+            "SELECT avg((known_at - scheduled_departure <= ?)::INT) FROM flights.cleaned.arrivals",
+            [delay],
+        ).fetchall()[0]
+    assert share == pytest.approx(0.99, abs=0.002)
+    assert timedelta(hours=2) < delay < timedelta(days=1)
+
+
+def test_before_any_label_is_known_all_are_awaited(sample_as_built: Sandbox) -> None:
+    with sample_as_built.lake() as con:
+        early = datetime(2013, 1, 1, 6, tzinfo=UTC)
+        assert label_delay(con, sample_as_built.pipeline, early) is None
+        assert settled_until(con, sample_as_built.pipeline, early) is None
+
+
+def test_labels_that_are_not_known_yet_say_nothing(sample: Sandbox) -> None:
+    as_of = datetime(2013, 2, 10, tzinfo=UTC)
+    with sample.lake() as con:
+        before = label_delay(con, sample.pipeline, as_of)
+        con.execute(
+            "UPDATE flights.cleaned.arrivals SET known_at = known_at + INTERVAL 300 DAY"
+            f" WHERE known_at > TIMESTAMPTZ '{as_of.isoformat()}'"
+        )
+        assert label_delay(con, sample.pipeline, as_of) == before
+
+
+def test_young_entities_do_not_make_slow_labels_look_quick(sample: Sandbox) -> None:
+    """Labels that take 1 to 30 days: of the last month only the quick ones are known."""
+    with sample.lake() as con:
+        con.execute(
+            "UPDATE flights.cleaned.arrivals SET known_at = scheduled_departure"
+            " + to_hours(24 * (1 + flight_number % 30))"
+        )
+        found = label_delay(con, sample.pipeline, datetime(2013, 3, 25, tzinfo=UTC))
+        assert found == timedelta(days=30)
+
+
+def test_a_day_is_settled_when_its_last_label_is_overdue(sample: Sandbox) -> None:
+    with sample.lake() as con:
+        con.execute(
+            "UPDATE flights.cleaned.arrivals SET known_at = scheduled_departure + INTERVAL 2 DAY"
+        )
+        for moment, last in (
+            ("2013-03-10T04:59:59", "2013-03-06"),
+            ("2013-03-10T05:00:00", "2013-03-07"),
+        ):
+            as_of = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+            # Midnight in New York is 05:00 in UTC.
+            assert settled_until(con, sample.pipeline, as_of) == np.datetime64(last)
