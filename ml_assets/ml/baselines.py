@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from ml_assets.ml import codec as codecs
 from ml_assets.ml.codec import Codec
+from ml_assets.ml.custom import Custom
 from ml_assets.ml.linear import Linear
 from ml_assets.ml.training_table import Floats, Ints, labels, require_trainable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ml_assets.ml.custom import Recipe
     from ml_assets.ml.spec import ModelSpec
 
 SMOOTHING = 20
@@ -121,14 +123,19 @@ class Rate:
         )
 
 
-def fit(table: pa.Table, features: Sequence[str], spec: ModelSpec) -> list[Baseline]:
-    """Fit every baseline on the training rows: constant, rate (where declared) and linear."""
+def fit(
+    table: pa.Table, features: Sequence[str], spec: ModelSpec, recipes: Sequence[Recipe] = ()
+) -> list[Baseline]:
+    """Fit every baseline on the training rows: constant, rate (where declared), linear, `recipes`.
+
+    A recipe is a file that the pipeline brings along.
+    """
     require_trainable(table, spec.problem, spec.minimum_rows, "training")
     found: list[Baseline] = [Constant.fit(table, spec.problem)]
     if spec.rate_baseline:
         found.append(Rate.fit(table, spec.rate_baseline, spec.problem))
     found.append(Linear.fit(table, features, spec.problem))
-    return found
+    return [*found, *(recipe.fit(table) for recipe in recipes)]
 
 
 def load(text: str) -> Baseline:
@@ -142,6 +149,8 @@ def load(text: str) -> Baseline:
         return Rate(codec, tuple(fields["groups"]), tuple(fields["values"]), fields["overall"])
     if kind == Linear.name:
         return Linear.from_fields(fields)
+    if kind == Custom.kind:
+        return Custom.from_fields(fields)
     raise ValueError(f"no baseline is called {kind!r}")
 
 

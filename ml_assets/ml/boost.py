@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ml_assets.ml.codec import Codec
     from ml_assets.ml.spec import ModelSpec, Parameter
 
+TREES = "model.txt"
+CODEC = "codec.json"
 METRIC = {"binary": "binary_logloss", "regression": "l1"}
 OBJECTIVE = {"binary": "binary", "regression": "regression_l1"}
 _END_OF_TREES = "\nend of trees"
@@ -62,6 +64,31 @@ class TrainedModel:
     def contributions(self, table: pa.Table, threads: int = 2) -> Floats:
         """Return TreeSHAP values of shape (rows, features + 1); the last column is the base."""
         return self._run(table, threads, pred_contrib=True).reshape(table.num_rows, -1)
+
+    def effects(self, table: pa.Table, threads: int = 2) -> Floats:
+        """Return how far each feature moves the answers: its mean absolute TreeSHAP value."""
+        moved: Floats = np.abs(self.contributions(table, threads)[:, :-1]).mean(axis=0)
+        return moved
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Name to text of the files that the model is kept as."""
+        return {TREES: self.booster_text, CODEC: self.codec.to_json()}
+
+    def shares(self, table: pa.Table) -> dict[str, float]:  # noqa: ARG002 - the trees know
+        """Return each feature's weight in the model, in all 1."""
+        return self.gain_shares()
+
+    @property
+    def found(self) -> dict[str, float]:
+        """No parameters to show: trees are what training found."""
+        return {}
+
+    def gain_shares(self) -> dict[str, float]:
+        """Return each feature's share in the loss that all splits together took away."""
+        gains = np.asarray(self._booster.feature_importance("gain"), np.float64)
+        shares = gains / (gains.sum() or 1.0)
+        return dict(zip(self.codec.names, shares.tolist(), strict=True))
 
     def _run(self, table: pa.Table, threads: int, **kind: bool) -> Floats:
         encoded = self.codec.encode(table)

@@ -17,6 +17,8 @@ from ml_assets.ml import metrics
 from ml_assets.ml.results import Estimate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ml_assets.ml.training_table import Floats, Ints
 
 BINS = 1000
@@ -65,12 +67,32 @@ def estimate(
     problem: str, label: Floats, score: Floats, sampling: Resampling
 ) -> dict[str, Estimate]:
     """Return every metric of `problem` with its 95 % interval."""
+    return {
+        name: interval(exact, sampled)
+        for name, (exact, sampled) in measured(problem, label, score, sampling).items()
+    }
+
+
+def measured(
+    problem: str, label: Floats, score: Floats, sampling: Resampling
+) -> dict[str, tuple[float, Floats]]:
+    """Return every metric of `problem`, exactly and in each resample."""
     exact = metrics.measure(problem, label, score)
     if problem == "binary":
         sampled = _binary(label, score, sampling)
     else:
         sampled = _regression(label, score, sampling)
-    return {name: interval(exact[name], sampled[name]) for name in exact}
+    return {name: (exact[name], sampled[name]) for name in exact}
+
+
+def differences(
+    first: Mapping[str, tuple[float, Floats]], second: Mapping[str, tuple[float, Floats]]
+) -> dict[str, Estimate]:
+    """Return each metric of `first` minus that of `second`, both `measured` on the same rows."""
+    return {
+        name: interval(exact - second[name][0], sampled - second[name][1])
+        for name, (exact, sampled) in first.items()
+    }
 
 
 def mean(values: Floats, sampling: Resampling) -> Estimate:

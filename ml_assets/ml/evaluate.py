@@ -13,14 +13,22 @@ from ml_assets.errors import DeclarationError
 from ml_assets.ml import bootstrap, calibration, curves, metrics
 from ml_assets.ml.bootstrap import Resampling
 from ml_assets.ml.importance import importance
-from ml_assets.ml.results import Candidate, Curve, Estimate, Evaluation, SliceResult
+from ml_assets.ml.results import (
+    Candidate,
+    Curve,
+    Estimate,
+    Evaluation,
+    MetricFacts,
+    SliceResult,
+)
 from ml_assets.ml.training_table import CLUSTER, PARTITION, Bools, Floats, clusters, labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ml_assets.ml.baselines import Predictor
-    from ml_assets.ml.boost import TrainedModel
+    from ml_assets.ml.declared import DeclaredMetric
+    from ml_assets.ml.model import Model
     from ml_assets.ml.spec import EvaluationSpec, ModelSpec
 
 FEWEST_CLUSTERS = 5
@@ -46,6 +54,14 @@ class _Rows:
     def estimate(self, name: str) -> dict[str, Estimate]:
         return bootstrap.estimate(self.problem, self.label, self.scores[name], self.sampling)
 
+    def differences(self, name: str) -> dict[str, Estimate]:
+        """Each metric of `name` minus the model's, on the same resamples."""
+        own, other = (
+            bootstrap.measured(self.problem, self.label, score, self.sampling)
+            for score in (next(iter(self.scores.values())), self.scores[name])
+        )
+        return bootstrap.differences(other, own)
+
     def gain(self, name: str) -> Estimate:
         """Mean loss of `name` minus the model's: above zero, the model wins."""
         model, other = (
@@ -56,19 +72,23 @@ class _Rows:
 
 
 def evaluate(
-    model: TrainedModel,
+    model: Model,
     baselines: Sequence[Predictor],
     table: pa.Table,
     spec: ModelSpec,
     evaluation: EvaluationSpec,
     unit: str = "",
+    declared: Sequence[DeclaredMetric] = (),
 ) -> Evaluation:
-    """Measure the model and its baselines on the test rows in `table`; `unit` is the label's."""
+    """Measure the model and its baselines on the test rows in `table`; `unit` is the label's.
+
+    `table` has the columns that the pipeline's own metrics, `declared`, need.
+    """
     predictors: list[Predictor] = [model, *baselines]
     scores = {p.name: p.predict(table) for p in predictors}
     sampling = Resampling(clusters(table), evaluation.resamples, spec.seed)
     every = _Rows(spec.problem, labels(table), scores, sampling)
-    candidates = _candidates(every, predictors)
+    candidates = _candidates(every, predictors, table, declared)
     binary, days = spec.problem == "binary", pc.min_max(table[CLUSTER]).as_py()
     rivals = _Rows(spec.problem, every.label, _rivals(candidates, scores), sampling)
     return Evaluation(
@@ -89,25 +109,39 @@ def evaluate(
         calibration=calibration.bins(every.label, scores[model.name], sampling) if binary else [],
         roc=_curves(rivals, curves.roc),
         precision_recall=_curves(rivals, curves.precision_recall),
+        declared={
+            metric.name: MetricFacts(metric.meaning, metric.smaller_is_better)
+            for metric in declared
+        },
     )
 
 
-def _candidates(every: _Rows, predictors: Sequence[Predictor]) -> list[Candidate]:
+def _candidates(
+    every: _Rows,
+    predictors: Sequence[Predictor],
+    table: pa.Table,
+    declared: Sequence[DeclaredMetric],
+) -> list[Candidate]:
     """Return the model, then the baselines by the primary metric, worst first."""
-    model, *baselines = (_candidate(every, predictor) for predictor in predictors)
+    model, *baselines = (_candidate(every, one, table, declared) for one in predictors)
     primary = metrics.PRIMARY[every.problem]
     return [model, *sorted(baselines, key=lambda c: -c.metrics[primary].value)]
 
 
-def _candidate(every: _Rows, predictor: Predictor) -> Candidate:
+def _candidate(
+    every: _Rows, predictor: Predictor, table: pa.Table, declared: Sequence[DeclaredMetric]
+) -> Candidate:
     name = predictor.name
     measured = every.estimate(name)
     if every.problem == "binary":
         measured["observed_expected"] = calibration.observed_expected(
             every.label, every.scores[name], every.sampling
         )
-    gain = None if name == next(iter(every.scores)) else every.gain(name)
-    return Candidate(name, predictor.description, measured, gain)
+    measured |= {metric.name: metric.estimate(table, every.scores[name]) for metric in declared}
+    if name == next(iter(every.scores)):
+        return Candidate(name, predictor.description, measured)
+    differences = every.differences(name)
+    return Candidate(name, predictor.description, measured, every.gain(name), differences)
 
 
 def _rivals(candidates: Sequence[Candidate], scores: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -1,10 +1,8 @@
-"""Which features move the scores: mean absolute TreeSHAP values."""
+"""Which features move the scores: mean absolute TreeSHAP values, or what a baseline shows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ml_assets.ml.results import Importance
 from ml_assets.ml.training_table import spread
@@ -12,16 +10,16 @@ from ml_assets.ml.training_table import spread
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ml_assets.ml.boost import TrainedModel
+    from ml_assets.ml.model import Model
 
 SAMPLE = 2000
 """TreeSHAP is slow: 2,000 rows through 300 trees take some 4 seconds on two threads."""
 
 
-def importance(model: TrainedModel, table: pa.Table, threads: int = 2) -> list[Importance]:
+def importance(model: Model, table: pa.Table, threads: int = 2) -> list[Importance]:
     """Return the features, most important first, over at most SAMPLE rows spread evenly."""
     sample = spread(table, SAMPLE)
-    values = np.abs(model.contributions(sample, threads)[:, :-1]).mean(axis=0)
+    values = model.effects(sample, threads)
     shares = values / (values.sum() or 1.0)
     found = [
         Importance(name, float(value), float(share))

@@ -23,6 +23,8 @@ class Candidate:
     metrics: dict[str, Estimate]
     gain: Estimate | None = None
     """Mean loss of this candidate minus the model's on the same rows: above zero the model wins."""
+    differences: dict[str, Estimate] = field(default_factory=dict)
+    """Each standard metric of this candidate minus the model's, on the same rows and resamples."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,23 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class Importance:
-    """Mean absolute TreeSHAP value of one feature over a sample of test rows."""
+    """How far one feature moves the model's answers over a sample of test rows.
+
+    For trees it is the mean absolute TreeSHAP value, for a baseline the mean absolute change of the
+    answer where the feature is another row's.
+    """
 
     feature: str
     mean_abs_shap: float
     share: float
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What a reader must know of a metric that the pipeline declares."""
+
+    meaning: str
+    smaller_is_better: bool
 
 
 @dataclass(frozen=True)
@@ -85,3 +99,5 @@ class Evaluation:
     calibration: list[CalibrationBin]
     roc: dict[str, Curve] = field(default_factory=dict)
     precision_recall: dict[str, Curve] = field(default_factory=dict)
+    declared: dict[str, MetricFacts] = field(default_factory=dict)
+    """The pipeline's own metrics by name; every candidate has them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,9 +13,14 @@ from ml_assets.errors import DataError, DeclarationError
 from ml_assets.ml.training_table import LABEL_KNOWN_AT, PARTITION, PREDICTION_TIME, column
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from ml_assets.ml.spec import SplitSpec
+    from ml_assets.ml.training_table import Floats
+
+CLOSED = 0.95
+"""Share of a partition's labels from which on it may be tested, or tuned, on."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,46 @@ class Cut:
 
 
 def declared(partitions: Sequence[str], spec: SplitSpec) -> Windows:
-    """Return the declared split: the last `spec.test` partitions test, all before them train."""
-    return _windows(sorted(set(partitions)), spec, len(set(partitions)) - spec.test, spec.test)
+    """Return the declared split: the last `spec.test` partitions test, all before them train.
+
+    A history that is still short is not spent on looking at itself: at most a third of its
+    partitions test and at most a third of those that train tune, but at least one each.
+    """
+    ordered = sorted(set(partitions))
+    return _shrunk(ordered, spec.tune, _share(spec.test, len(ordered)))
+
+
+def retraining(partitions: Sequence[str], spec: SplitSpec, test: int, train: int | None) -> Windows:
+    """Return a challenger's split: the newest `test` partitions test, all before them train.
+
+    The declared split would not do: a champion that was refitted on all data has seen its test
+    partitions, and a challenger that leaves the newest ones out loses for lack of data. Only what
+    both have not seen has to be held out. With `train`, only the newest `train` partitions before
+    the test ones are used, which forgets a world that is gone. `partitions` are closed ones; a
+    short history shrinks the windows as it does the declared ones.
+    """
+    ordered = sorted(set(partitions))
+    held_out = _share(test, len(ordered))
+    return _shrunk(
+        newest(ordered, None if train is None else train + held_out), spec.tune, held_out
+    )
+
+
+def newest(partitions: Sequence[str], count: int | None) -> list[str]:
+    """Return the newest `count` partitions, all of them for None, in time order."""
+    ordered = sorted(set(partitions))
+    return ordered if count is None else ordered[-count:]
+
+
+def closed(table: pa.Table, ends: Mapping[str, datetime], as_of: datetime) -> list[str]:
+    """Return the partitions of `table` of whose labels 95 % are known at `as_of`, in time order.
+
+    `ends` says when each partition ends. How long after that the labels come is learned from the
+    partitions themselves, the slowest of which counts; labels that never come delay nothing.
+    """
+    keys, late = _lateness(table, ends)
+    longest = max(0.0, *late) if keys else 0.0
+    return [key for key in keys if (as_of - ends[key]).total_seconds() >= longest]
 
 
 def walk_forward(partitions: Sequence[str], spec: SplitSpec) -> list[Windows]:
@@ -60,7 +104,23 @@ def walk_forward(partitions: Sequence[str], spec: SplitSpec) -> list[Windows]:
         first = ordered.index(spec.walk_forward_from)
     if first >= len(ordered):
         raise _too_few(ordered, spec.tune, 1)
-    return [_windows(ordered, spec, start, 1) for start in range(first, len(ordered))]
+    return [_windows(ordered, spec.tune, start, 1) for start in range(first, len(ordered))]
+
+
+def settled(windows: Windows, table: pa.Table) -> Windows:
+    """Return `windows` whose training ends with the last partition that was known as they test.
+
+    That is, with most of its labels known when the first test row of `table` is predicted; of such
+    a partition the others are purged. Labels that take longer than a partition leave later ones
+    little to train on; tuned on, they would tell what happened in the time of the test.
+    """
+    opening = pc.min(column(rows(table, windows.test), PREDICTION_TIME))
+    train = list(windows.train)
+    while len(train) > len(windows.tune) and not _is_known(rows(table, train[-1:]), opening):
+        train.pop()
+    if len(train) == len(windows.tune):
+        raise _too_few(train, len(windows.tune), len(windows.test))
+    return Windows(tuple(train), tuple(train[-len(windows.tune) :]), windows.test)
 
 
 def rows(table: pa.Table, partitions: Sequence[str]) -> pa.Table:
@@ -69,8 +129,13 @@ def rows(table: pa.Table, partitions: Sequence[str]) -> pa.Table:
 
 
 def cut(table: pa.Table, before: Sequence[str], after: Sequence[str]) -> Cut:
-    """Return the rows of the partitions `before` and `after`, without labels from the future."""
+    """Return the rows of the partitions `before` and `after`, without labels from the future.
+
+    With no partitions `after`, as for a model that is trained on all data, nothing bounds `before`.
+    """
     early, late = rows(table, before), rows(table, after)
+    if not after:
+        return Cut(early, late, 0)
     if not late.num_rows:
         raise DataError(
             f"No row in the partitions {', '.join(after)}.",
@@ -81,11 +146,38 @@ def cut(table: pa.Table, before: Sequence[str], after: Sequence[str]) -> Cut:
     return Cut(known, late, early.num_rows - known.num_rows)
 
 
-def _windows(ordered: list[str], spec: SplitSpec, start: int, length: int) -> Windows:
-    if start < spec.tune + 1:
-        raise _too_few(ordered, spec.tune, len(ordered) - start)
+def _is_known(partition: pa.Table, moment: pa.Scalar) -> bool:
+    known = pc.sum(pc.less_equal(column(partition, LABEL_KNOWN_AT), moment)).as_py() or 0
+    return bool(known > partition.num_rows / 2)
+
+
+def _shrunk(ordered: list[str], tune: int, test: int) -> Windows:
+    start = len(ordered) - test
+    return _windows(ordered, _share(tune, start), start, test)
+
+
+def _share(wanted: int, partitions: int) -> int:
+    return max(1, min(wanted, partitions // 3))
+
+
+def _windows(ordered: list[str], tune: int, start: int, length: int) -> Windows:
+    if start < tune + 1:
+        raise _too_few(ordered, tune, length)
     train = tuple(ordered[:start])
-    return Windows(train, train[-spec.tune :], tuple(ordered[start : start + length]))
+    return Windows(train, train[-tune:], tuple(ordered[start : start + length]))
+
+
+def _lateness(table: pa.Table, ends: Mapping[str, datetime]) -> tuple[list[str], Floats]:
+    """Return the partitions and, in seconds after their end, when 95 % of their labels came."""
+    encoded = column(table, PARTITION).combine_chunks().dictionary_encode()
+    names, codes = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+    known = column(table, LABEL_KNOWN_AT).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    order = np.lexsort((known.to_numpy(), codes))
+    counts = np.bincount(codes, minlength=len(names))
+    last = np.cumsum(counts) - counts + np.ceil(CLOSED * counts).astype(np.int64) - 1
+    late = known.to_numpy()[order][last] / 1e6 - np.array([ends[key].timestamp() for key in names])
+    by_time = np.argsort(names)
+    return [names[index] for index in by_time], late[by_time]
 
 
 def _too_few(ordered: list[str], tune: int, test: int) -> DataError:

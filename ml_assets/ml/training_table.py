@@ -50,6 +50,11 @@ def clusters(table: pa.Table) -> Ints:
     return codes.astype(np.int64)
 
 
+def partitions_of(table: pa.Table) -> list[str]:
+    """Return the partitions that have a row, in order."""
+    return sorted(table[PARTITION].unique().to_pylist())
+
+
 def spread(table: pa.Table, most: int) -> pa.Table:
     """Return at most `most` rows of `table`, spread evenly and in order."""
     if table.num_rows <= most:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ml_assets.ml import boost, metrics, split
 from ml_assets.ml import codec as codecs
+from ml_assets.ml.candidates import LIGHTGBM
 from ml_assets.ml.fit import fit
 from ml_assets.ml.spec import TuningSpec
 from ml_assets.ml.training_table import PARTITION, labels
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ml_assets.ml.baselines import Predictor
+    from ml_assets.ml.custom import Recipe
     from ml_assets.ml.spec import ModelSpec
     from ml_assets.ml.split import Windows
 
@@ -77,14 +79,17 @@ def walk(
     storage: str,
     study: str,
     progress: Callable[[str], None],
+    recipes: Sequence[Recipe] = (),
 ) -> Walk:
     """Fit and test once per partition from `spec.split.walk_forward_from` on."""
     search = TuningSpec(trials=spec.tuning.walk_forward_trials)
     spec = replace(spec, tuning=search)
     partitions = table[PARTITION].unique().to_pylist()
     steps = []
-    for windows in split.walk_forward(partitions, spec.split):
-        step = _step(table, features, spec, windows, storage, f"{study}-{windows.test[0]}")
+    for cut in split.walk_forward(partitions, spec.split):
+        windows = split.settled(cut, table)
+        name = f"{study}-{windows.test[0]}"
+        step = _step(table, features, spec, windows, storage, name, recipes)
         steps.append(step)
         shown = ", ".join(f"{name} {value:.4f}" for name, value in step.metrics["tuned"].items())
         progress(f"{step.partition}: {step.rows:,} rows, {shown}")
@@ -98,16 +103,17 @@ def _step(
     windows: Windows,
     storage: str,
     study: str,
+    recipes: Sequence[Recipe],
 ) -> Step:
-    fitted = fit(table, features, spec, windows, storage, study, lambda *_: None)
+    fitted = fit(table, features, spec, windows, storage, study, lambda *_: None, recipes)
     parts = split.cut(table, windows.train, windows.test)
     first = fitted.tuned.trials[0]
     # The start parameters with the rounds they were found to need: what no search would give.
     untuned = boost.train(
         parts.before, codecs.fit(parts.before, features), start(spec), first.rounds, spec
     )
-    found: dict[str, Predictor] = {item.name: item for item in fitted.baselines}
-    found |= {"untuned": untuned, "tuned": fitted.model}
+    found: dict[str, Predictor] = {item.name: item for item in (*fitted.baselines, fitted.model)}
+    found |= {"untuned": untuned, "tuned": found.pop(LIGHTGBM)}
     label = labels(parts.after)
     measured = {
         name: metrics.measure(spec.problem, label, item.predict(parts.after))

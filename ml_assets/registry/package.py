@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ml_assets.ml.baselines import load
-from ml_assets.ml.boost import TrainedModel
-from ml_assets.ml.codec import Codec
+from ml_assets.ml.boost import CODEC, TREES, TrainedModel
+from ml_assets.ml.model import PARAMETERS, read_model
 from ml_assets.registry.portable import copy_library
 from ml_assets.registry.store import connected
 
@@ -21,17 +21,21 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-    from ml_assets.ml.baselines import Baseline
+    from ml_assets.ml.baselines import Baseline, Predictor
+    from ml_assets.ml.codec import Codec
+    from ml_assets.ml.model import Model
     from ml_assets.registry.tracking import RunHandle
 
 _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 _REQUIREMENTS = ("lightgbm", "mlflow", "numpy", "pandas", "pyarrow", "scipy")
-_TREES = "model.txt"
-_CODEC = "codec.json"
+_ARTIFACTS = {TREES: "model", PARAMETERS: "baseline", CODEC: "codec"}
+"""The files of a model, and what the script that serves it calls them."""
 _BASELINES = "baselines"
+_RIVAL = "lightgbm"
+"""The folder of a model that stands beside a baseline in its place."""
 
 
-def log_model(handle: RunHandle, model: TrainedModel, *, threads: int) -> str:
+def log_model(handle: RunHandle, model: Model, *, threads: int) -> str:
     """Log `model` as the output of a run and return its URI, `models:/m-...`."""
     from mlflow.entities import LoggedModelOutput
 
@@ -54,17 +58,20 @@ def log_model(handle: RunHandle, model: TrainedModel, *, threads: int) -> str:
     return f"models:/{logged.model_id}"
 
 
-def load_native(tracking_uri: str, model_uri: str) -> TrainedModel:
+def load_native(tracking_uri: str, model_uri: str) -> Model:
     """Read a model (`models:/m-...`, `models:/<name>/<version>` or `@<alias>`) back as trained."""
     with connected(tracking_uri) as client, TemporaryDirectory() as folder:
         from mlflow.artifacts import download_artifacts
 
         source = _source(client, model_uri)
         root = download_artifacts(source, dst_path=folder, tracking_uri=tracking_uri)
-        files = Path(root) / "artifacts"
-        trees = (files / _TREES).read_text(encoding="utf-8")
-        codec = (files / _CODEC).read_text(encoding="utf-8")
-    return TrainedModel(trees, Codec.from_json(codec))
+        return read_model(_texts(Path(root) / "artifacts"))
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    """Return the files of a model that are in `folder`."""
+    paths = (folder / name for name in _ARTIFACTS)
+    return {path.name: path.read_text(encoding="utf-8") for path in paths if path.is_file()}
 
 
 def _source(client: MlflowClient, model_uri: str) -> str:
@@ -75,18 +82,27 @@ def _source(client: MlflowClient, model_uri: str) -> str:
     return str(client.get_model_version(name, which).source) if mark else model_uri
 
 
-def log_baselines(handle: RunHandle, baselines: Sequence[Baseline]) -> None:
-    """Write the baselines beside their model, each as JSON."""
+def log_baselines(handle: RunHandle, rivals: Sequence[Baseline | TrainedModel]) -> None:
+    """Write the rivals beside their model: a baseline as JSON, LightGBM as its files."""
     with connected(handle.tracking_uri) as client:
-        for baseline in baselines:
-            client.log_text(handle.run_id, baseline.to_json(), f"{_BASELINES}/{baseline.name}.json")
+        for rival in rivals:
+            for name, text in _kept(rival).items():
+                client.log_text(handle.run_id, text, f"{_BASELINES}/{name}")
 
 
-def load_baselines(tracking_uri: str, run_id: str) -> list[Baseline]:
-    """Read the baselines that were fitted beside the model of a run, by name."""
+def _kept(rival: Baseline | TrainedModel) -> dict[str, str]:
+    if isinstance(rival, TrainedModel):
+        return {f"{_RIVAL}/{name}": text for name, text in rival.files.items()}
+    return {f"{rival.name}.json": rival.to_json()}
+
+
+def load_baselines(tracking_uri: str, run_id: str) -> list[Predictor]:
+    """Read what was fitted beside the model of a run, baselines by name."""
     with connected(tracking_uri) as client, TemporaryDirectory() as folder:
         root = Path(client.download_artifacts(run_id, _BASELINES, folder))
-        return [load(path.read_text(encoding="utf-8")) for path in sorted(root.glob("*.json"))]
+        texts = [path.read_text(encoding="utf-8") for path in sorted(root.glob("*.json"))]
+        rival = _texts(root / _RIVAL)
+        return [*map(load, texts), *([read_model(rival)] if rival else [])]
 
 
 def signature(codec: Codec) -> ModelSignature:
@@ -108,15 +124,13 @@ def signature(codec: Codec) -> ModelSignature:
     return checked
 
 
-def _save(
-    folder: Path, logged: LoggedModel, run_id: str, model: TrainedModel, threads: int
-) -> Path:
+def _save(folder: Path, logged: LoggedModel, run_id: str, model: Model, threads: int) -> Path:
     from mlflow.models import Model
     from mlflow.pyfunc import save_model
 
-    (folder / _TREES).write_text(model.booster_text, encoding="utf-8")
-    (folder / _CODEC).write_text(model.codec.to_json(), encoding="utf-8")
-    library = copy_library("ml.codec", folder)
+    for name, text in model.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    library = copy_library("ml.baselines" if PARAMETERS in model.files else "ml.codec", folder)
     save_model(
         path=folder / "saved",
         mlflow_model=Model(
@@ -127,7 +141,7 @@ def _save(
             signature=signature(model.codec),
         ),
         python_model=str(_SCRIPT),
-        artifacts={"model": str(folder / _TREES), "codec": str(folder / _CODEC)},
+        artifacts={_ARTIFACTS[name]: str(folder / name) for name in model.files},
         code_paths=[str(library)],
         model_config={"library": library.name, "threads": threads},
         # Inferring them would load the model in another process, for seconds.

@@ -1,4 +1,4 @@
-"""The model as MLflow runs it: this script travels with the trees, the codec and its code.
+"""The model as MLflow runs it: this script travels with the trees or baseline, codec and code.
 
 It needs no ml_assets where it is loaded. MLflow's own input checks are off (see package.py), so
 the codec is what checks the columns.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,20 +16,49 @@ import pyarrow as pa
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-class EncodedLightGBM(PythonModel):
-    """LightGBM trees behind the codec they were trained with."""
+    Answer = Callable[[pa.Table], np.ndarray]
+
+
+class EncodedModel(PythonModel):
+    """LightGBM trees, or a baseline in their place, behind the codec they were trained with."""
 
     def load_context(self, context: Any) -> None:  # noqa: ANN401 - MLflow's class is not public
-        """Read the trees and the codec, and import the codec's code as it was when trained."""
-        import lightgbm
-
+        """Read what was trained and its codec, and import their code as it was then."""
         settings, files = context.model_config, context.artifacts
         self.threads = int(settings["threads"])
+        texts = {name: Path(path).read_text(encoding="utf-8") for name, path in files.items()}
         self.library = importlib.import_module(f"{settings['library']}.ml.codec")
-        self.codec = self.library.Codec.from_json(Path(files["codec"]).read_text(encoding="utf-8"))
-        trees = Path(files["model"]).read_text(encoding="utf-8")
-        self.booster = lightgbm.Booster(model_str=trees)
+        self.codec = self.library.Codec.from_json(texts["codec"])
+        if "baseline" in texts:
+            baselines = importlib.import_module(f"{settings['library']}.ml.baselines")
+            self.answer = self._checked(baselines.load(texts["baseline"]).predict)
+        else:
+            self.answer = self._trees(texts["model"])
+
+    def _checked(self, predict: Answer) -> Answer:
+        """Return `predict` behind the codec, which knows what columns there must be."""
+
+        def answer(table: pa.Table) -> np.ndarray:
+            self.codec.encode(table)
+            return predict(table)
+
+        return answer
+
+    def _trees(self, text: str) -> Answer:
+        import lightgbm
+
+        booster = lightgbm.Booster(model_str=text)
+
+        def answer(table: pa.Table) -> np.ndarray:
+            encoded = self.codec.encode(table)
+            if not encoded.num_rows:
+                return np.empty(0)
+            return np.asarray(booster.predict(encoded, num_threads=self.threads), np.float64)
+
+        return answer
 
     def predict(  # type: ignore[override] # MLflow allows to leave the context out
         self,
@@ -37,10 +66,7 @@ class EncodedLightGBM(PythonModel):
         params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow's signature
     ) -> np.ndarray:
         """Return one float64 per row; the input is a DataFrame, or rows as a list of dicts."""
-        encoded = self.codec.encode(self._table(pd.DataFrame(model_input)))
-        if not encoded.num_rows:
-            return np.empty(0)
-        return np.asarray(self.booster.predict(encoded, num_threads=self.threads), np.float64)
+        return self.answer(self._table(pd.DataFrame(model_input)))
 
     def _table(self, frame: pd.DataFrame) -> pa.Table:
         places = [i for i, name in enumerate(frame.columns) if name in self.codec.names]
@@ -59,4 +85,4 @@ class EncodedLightGBM(PythonModel):
         return pa.nulls(len(column)) if column.null_count == len(column) else column
 
 
-set_model(EncodedLightGBM())
+set_model(EncodedModel())

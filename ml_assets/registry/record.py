@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import TrackingError
-from ml_assets.registry.tracking import RunHandle, log_text, read_text
+from ml_assets.registry.tracking import (
+    RunHandle,
+    TrainingInput,
+    log,
+    log_input,
+    log_text,
+    read_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +66,12 @@ class TrainingRecord:
     code_versions: Mapping[str, str]
     """Code version by table, and of the training code itself."""
     environment: Environment
+    question: str = ""
+    """What the model answers: problem, table and value of the label; empty in older records."""
+    candidate: str = "lightgbm"
+    """Which candidate it is: LightGBM, or a baseline that was better on the tuning partitions."""
+    losses: Mapping[str, float] = field(default_factory=dict)
+    """Candidate to mean loss on the tuning partitions, by which it was chosen."""
 
     def to_json(self) -> str:
         """Return the record as JSON, keys sorted."""
@@ -82,10 +95,16 @@ class TrainingRecord:
         """The instant by which a label had to be known to be in the training set."""
         return datetime.fromisoformat(self.cutoffs["labels_known_by"])
 
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """The partitions whose labels the model has seen, to train or to tune."""
+        return frozenset(self.windows["train"]) | frozenset(self.windows["tune"])
+
     def tags(self) -> dict[str, str]:
         """Return what is worth searching for as tags of the MLflow run."""
         return {
             "lake.snapshot_id": str(self.snapshot_id),
+            "candidate": self.candidate,
             "model_hash": self.model_hash,
             "training_set_hash": self.training_set_hash,
             "python": self.environment.python,
@@ -93,6 +112,24 @@ class TrainingRecord:
             **{f"library.{name}": found for name, found in self.environment.libraries.items()},
             **{f"code_version.{table}": found for table, found in self.code_versions.items()},
         }
+
+
+def log_training(handle: RunHandle, record: TrainingRecord, metrics: Mapping[str, float]) -> None:
+    """Log what went into a model: input, parameters, tags, `metrics`, and the record itself."""
+    data = TrainingInput(
+        f"{record.pipeline}.training_set",
+        record.snapshot_id,
+        record.training_set_hash,
+        record.training_rows,
+    )
+    log_input(handle, data)
+    log(
+        handle,
+        params={**record.parameters, "rounds": record.rounds, "seed": record.seed},
+        metrics={**metrics, "training_rows": record.training_rows},
+        tags=record.tags(),
+    )
+    log_record(handle, record)
 
 
 def log_record(handle: RunHandle, record: TrainingRecord) -> None:

@@ -62,6 +62,15 @@ def prepare_early(tracking_uri: str) -> subprocess.Popen[bytes] | None:
     return subprocess.Popen([sys.executable, "-c", code], stdout=silent, stderr=silent)  # noqa: S603
 
 
+def disconnect() -> None:
+    """Close this process's idle connections to all stores, before their files are replaced."""
+    for kind in ("tracking", "model_registry"):
+        module = sys.modules.get(f"mlflow.store.{kind}.sqlalchemy_store")
+        engines = {} if module is None else module.SqlAlchemyStore._engine_map  # noqa: SLF001
+        for engine in engines.values():
+            engine.dispose()
+
+
 def sqlite_path(tracking_uri: str) -> Path | None:
     """Return the file of a SQLite store, None for any other."""
     if not tracking_uri.startswith("sqlite:///"):

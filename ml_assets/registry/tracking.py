@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import TrackingError
-from ml_assets.registry.store import connected, sqlite_path
+from ml_assets.registry.store import connected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from mlflow import MlflowClient
     from mlflow.entities import Metric
@@ -125,24 +124,6 @@ def read_text(tracking_uri: str, run_id: str, name: str) -> str:
         return Path(client.download_artifacts(run_id, name)).read_text(encoding="utf-8")
 
 
-def close_orphans(tracking_uri: str, is_alive: Callable[[str], bool | None]) -> list[str]:
-    """Mark FAILED the running runs whose Dagster run is dead (False, not None); return their ids.
-
-    A store that does not exist yet is not created.
-    """
-    if not _may_have_running(tracking_uri):
-        return []
-    closed = []
-    with connected(tracking_uri) as client:
-        for run_id, dagster_run_id in _running(client):
-            if is_alive(dagster_run_id) is False:
-                reason = f"The process of Dagster run {dagster_run_id} was gone before it finished."
-                client.set_tag(run_id, FAILURE, reason)
-                client.set_terminated(run_id, "FAILED")
-                closed.append(run_id)
-    return closed
-
-
 def _start(
     tracking_uri: str, experiment: str, artifact_root: str | None, tags: Mapping[str, str]
 ) -> RunHandle:
@@ -190,26 +171,3 @@ def _metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float]) ->
     model_id = models[-1].model_id if models else None
     now = time.time_ns() // 1_000_000
     return [Metric(key, value, now, 0, model_id=model_id) for key, value in metrics.items()]
-
-
-def _running(client: MlflowClient) -> list[tuple[str, str]]:
-    """Return (MLflow run, Dagster run) of every running run that came from Dagster."""
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    runs = client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=50_000)
-    tagged = ((run.info.run_id, run.data.tags.get(DAGSTER_RUN)) for run in runs)
-    return [(run_id, dagster_run_id) for run_id, dagster_run_id in tagged if dagster_run_id]
-
-
-def _may_have_running(tracking_uri: str) -> bool:
-    """Look into a SQLite store without MLflow, whose import costs seconds; in doubt, True."""
-    path = sqlite_path(tracking_uri)
-    if path is None:
-        return True
-    if not path.exists():
-        return False
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            query = "SELECT 1 FROM runs WHERE status = 'RUNNING' LIMIT 1"
-            return connection.execute(query).fetchone() is not None
-    except sqlite3.Error:
-        return True

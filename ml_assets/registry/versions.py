@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ml_assets.errors import TrackingError
 from ml_assets.registry.store import connected
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+PREVIOUS = "previous"
+REFIT_OF = "refit_of"
+"""Tag of a version that is a challenger fitted again on all data: its number."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,12 @@ class Version:
         """The URI that `mlflow.pyfunc.load_model` takes."""
         return f"models:/{self.name}/{self.version}"
 
+    @property
+    def refit_of(self) -> int | None:
+        """The challenger that this version was refitted from, None for one that was trained."""
+        found = self.tags.get(REFIT_OF)
+        return None if found is None else int(found)
+
 
 def register(
     tracking_uri: str, name: str, run_id: str, model_uri: str, tags: Mapping[str, str]
@@ -52,17 +62,45 @@ def register(
         return _version(made, ())
 
 
-def assign_alias(tracking_uri: str, version: Version) -> str:
-    """Make the first version of a model `champion` and a later one `challenger`; return which."""
-    alias = CHALLENGER if champion(tracking_uri, version.name) else CHAMPION
-    set_alias(tracking_uri, version, alias)
-    return alias
-
-
 def set_alias(tracking_uri: str, version: Version, alias: str) -> None:
     """Move `alias` to `version`."""
     with connected(tracking_uri) as client:
         client.set_registered_model_alias(version.name, alias, str(version.version))
+
+
+def make_champion(tracking_uri: str, version: Version, before: Version | None) -> None:
+    """Make `version` champion and `before` previous; whoever goes live is no challenger any more.
+
+    The first call is the moment it goes live; asking again changes nothing.
+    """
+    with connected(tracking_uri) as client:
+        client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
+        if before is not None:
+            client.set_registered_model_alias(version.name, PREVIOUS, str(before.version))
+        challenger = by_alias(tracking_uri, version.name, CHALLENGER)
+        if challenger is not None and challenger.version in (version.version, version.refit_of):
+            client.delete_registered_model_alias(version.name, CHALLENGER)
+
+
+def rollback_target(tracking_uri: str, name: str) -> tuple[Version, Version]:
+    """Return the champion and the version before it; raises TrackingError without both."""
+    live, back = champion(tracking_uri, name), by_alias(tracking_uri, name, PREVIOUS)
+    if live is None or back is None or live.version == back.version:
+        lacking = "no champion" if live is None else "no version before its champion"
+        raise TrackingError(
+            f"{name} has {lacking} to go back to.",
+            f"`ml-assets promote {name} <version>` makes any registered version champion.",
+        )
+    return live, back
+
+
+def set_tag(tracking_uri: str, version: Version, key: str, value: str | None) -> None:
+    """Write a tag of `version`; None removes it."""
+    with connected(tracking_uri) as client:
+        if value is None:
+            client.delete_model_version_tag(version.name, str(version.version), key)
+        else:
+            client.set_model_version_tag(version.name, str(version.version), key, value)
 
 
 def champion(tracking_uri: str, name: str) -> Version | None:

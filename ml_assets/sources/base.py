@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
+
+    Span = tuple[datetime, datetime]
+    """The instants from the first to the second, which is not among them."""
 
 UNTYPED = "untyped"
 """The type of a column that could hold anything: text in a CSV, mixed values in JSON."""
@@ -60,9 +64,16 @@ class Source(Protocol):
         ...
 
     def read(
-        self, con: DuckDBPyConnection, into: str, columns: Sequence[str]
+        self,
+        con: DuckDBPyConnection,
+        into: str,
+        columns: Sequence[str],
+        spans: Sequence[Span] | None = None,
     ) -> AbstractContextManager[Delivery]:
-        """Offer `columns` as the temporary relation `into` until the context ends."""
+        """Offer `columns` as the temporary relation `into` until the context ends.
+
+        Only rows of `spans` are needed, all rows without them; more may be offered.
+        """
         ...
 
     def describe(self) -> str:

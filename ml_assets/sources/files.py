@@ -13,7 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ml_assets.errors import DataError
-from ml_assets.sources import delimited, identity, jsonlines, parquet
+from ml_assets.sources import blanks, delimited, identity, jsonlines, parquet
 from ml_assets.sources.locate import locate
 from ml_assets.sources.unpack import unpack
 from ml_assets.sql.names import quote
@@ -22,9 +22,9 @@ from ml_assets.sql.tables import STRICT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ml_assets.sources.base import Delivery
+    from ml_assets.sources.base import Delivery, Span
 
-Format = Literal["CSV", "Parquet", "JSON lines"]
+Format = Literal["CSV", "Parquet", "JSON lines", "text"]
 FORMATS: dict[str, Format] = {
     ".csv": "CSV",
     ".csv.gz": "CSV",
@@ -34,15 +34,17 @@ FORMATS: dict[str, Format] = {
     ".jsonl.gz": "JSON lines",
     ".ndjson": "JSON lines",
     ".ndjson.gz": "JSON lines",
+    ".txt": "text",
 }
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Files:
-    """CSV (also .zip, .gz), Parquet or JSON lines (also .gz), all of one format.
+    """CSV (also .zip, .gz), Parquet, JSON lines (also .gz) or .txt, all of one format.
 
     CSV is UTF-8 with a header and double quotes; an unquoted field equal to one of `nulls` is NULL,
-    a quoted one never, so that "" is the empty text. A blank line is no row.
+    a quoted one never, so that "" is the empty text. A blank line is no row. In .txt, which has a
+    header too, fields stand apart by one or more blanks.
     """
 
     kind: Literal["files"] = "files"
@@ -53,6 +55,7 @@ class Files:
     nulls: str | tuple[str, ...] = ""
     """What a CSV writes for a missing value."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """What stands between the fields of a CSV."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -70,7 +73,11 @@ class Files:
 
     @contextmanager
     def read(
-        self, con: duckdb.DuckDBPyConnection, into: str, columns: Sequence[str]
+        self,
+        con: duckdb.DuckDBPyConnection,
+        into: str,
+        columns: Sequence[str],
+        spans: Sequence[Span] | None = None,  # noqa: ARG002 - files deliver all they have
     ) -> Iterator[Delivery]:
         """Offer `columns` of all files as the temporary view `into`, unpacked until the end."""
         files = locate(self.paths, self.package)
@@ -78,14 +85,16 @@ class Files:
         with TemporaryDirectory(prefix="ml-assets-") as folder:
             plain = [p for name, path in files.items() for p in unpack(name, path, Path(folder))]
             try:
-                if read_as == "CSV":
-                    nulls = (self.nulls,) if isinstance(self.nulls, str) else self.nulls
-                    dialect = delimited.Dialect(nulls, self.delimiter)
-                    yield delimited.offer(con, plain, into, columns, dialect)
-                elif read_as == "Parquet":
+                if read_as == "Parquet":
                     yield parquet.offer(con, plain, into, columns)
-                else:
+                elif read_as == "JSON lines":
                     yield jsonlines.offer(con, plain, into, columns)
+                else:
+                    text = read_as == "text"
+                    plain = blanks.as_csv(plain, Path(folder)) if text else plain
+                    nulls = (self.nulls,) if isinstance(self.nulls, str) else self.nulls
+                    dialect = delimited.Dialect(nulls, blanks.DELIMITER if text else self.delimiter)
+                    yield delimited.offer(con, plain, into, columns, dialect)
             finally:
                 # After an error the transaction may refuse; the next read replaces the view.
                 with suppress(duckdb.Error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -10,18 +11,24 @@ from pydantic import ValidationError
 from ml_assets.errors import DeclarationError
 from ml_assets.sources.files import Files
 from ml_assets.sources.hints import did_you_mean, listed
+from ml_assets.sources.simulated import Simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ml_assets.sources.base import Source
 
-KINDS: dict[str, type[Files]] = {"files": Files}
-"""A new kind is one more entry."""
+Kind = type[Files] | type[Simulated]
+KINDS: dict[str, Kind] = {"files": Files, "simulated": Simulated}
+"""A new kind is one more entry; one with a field FOLDER is given the pipeline's folder in it."""
+FOLDER = "folder"
 
 
-def resolve(declaration: Mapping[str, object]) -> Source:
-    """Return the source that `declaration` describes; raises DeclarationError naming the key."""
+def resolve(declaration: Mapping[str, object], folder: Path = Path()) -> Source:
+    """Return the source that `declaration`, in the pipeline's `folder`, describes.
+
+    Raises DeclarationError naming the key that is wrong.
+    """
     kind = declaration.get("kind")
     if kind not in KINDS:
         raise DeclarationError(
@@ -30,11 +37,14 @@ def resolve(declaration: Mapping[str, object]) -> Source:
         )
     source = KINDS[str(kind)]
     _refuse_unknown(declaration, source)
-    return _built(source, {str(key): value for key, value in declaration.items()})
+    values = {str(key): value for key, value in declaration.items()}
+    if any(field.name == FOLDER for field in fields(source)):
+        values[FOLDER] = folder
+    return _built(source, values)
 
 
-def _refuse_unknown(declaration: Mapping[str, object], source: type[Files]) -> None:
-    known = [field.name for field in fields(source)]
+def _refuse_unknown(declaration: Mapping[str, object], source: Kind) -> None:
+    known = [field.name for field in fields(source) if field.name != FOLDER]
     for key in declaration:
         if key not in known:
             # An unquoted `null:` in YAML is no text.

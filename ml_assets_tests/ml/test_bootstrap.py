@@ -78,6 +78,24 @@ def test_a_paired_difference_is_narrower_than_its_parts() -> None:
     assert gain.high - gain.low < alone.high - alone.low
 
 
+def test_differences_are_of_the_same_resamples() -> None:
+    clusters, label, score = _rows()
+    sampling = Resampling(clusters, 300, 0)
+    worse = np.clip(score * 0.9, 0.01, 0.99)
+    first, second = (bootstrap.measured("binary", label, one, sampling) for one in (worse, score))
+    found = bootstrap.differences(first, second)
+    gain = bootstrap.mean(
+        metrics.losses("binary", label, worse) - metrics.losses("binary", label, score), sampling
+    )
+    assert found["log_loss"].value == pytest.approx(gain.value)
+    assert found["log_loss"].low == pytest.approx(gain.low)
+    # The order of the scores, but for those that were clipped, is the same.
+    assert abs(found["auc"].value) < 0.01
+    assert set(found) == set(metrics.METRICS["binary"])
+    nothing = bootstrap.differences(second, second)
+    assert {(one.low, one.value, one.high) for one in nothing.values()} == {(0.0, 0.0, 0.0)}
+
+
 def test_a_resample_with_one_class_is_left_out() -> None:
     clusters = np.array([0, 0, 1, 1, 2, 2])
     label = np.array([0.0, 1, 0, 0, 0, 0])

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from ml_assets.errors import TrackingError
 from ml_assets.ml import baselines
+from ml_assets.ml.candidates import Candidates
+from ml_assets.ml.custom import Recipe
 from ml_assets.registry.package import (
     load_baselines,
     load_native,
@@ -25,7 +27,8 @@ from ml_assets.registry.package import (
     signature,
 )
 from ml_assets.registry.store import connected
-from ml_assets.registry.versions import assign_alias, register
+from ml_assets.registry.versions import CHAMPION, register, set_alias
+from ml_assets_tests.ml.data import model_spec
 from ml_assets_tests.registry.conftest import FEATURES, flights_run, training_table
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ def store(tmp_path_factory: pytest.TempPathFactory, model: TrainedModel) -> str:
     tracking_uri = f"sqlite:///{tmp_path_factory.mktemp('champion')}/mlflow.db"
     with flights_run(tracking_uri) as handle:
         uri = log_model(handle, model, threads=1)
-        assign_alias(tracking_uri, register(tracking_uri, "flights", handle.run_id, uri, {}))
+        version = register(tracking_uri, "flights", handle.run_id, uri, {})
+        set_alias(tracking_uri, version, CHAMPION)
     return tracking_uri
 
 
@@ -213,10 +217,63 @@ def test_the_champion_loads_and_scores_where_ml_assets_is_not(
     assert same(np.load(tmp_path / "scores.npy"), model.predict(table))
 
 
+OWN = Recipe(
+    "own.py",
+    "import numpy as np\n"
+    "def fit(label, carrier):\n"
+    "    return {one or '': float(label[carrier == one].mean()) for one in ('AA', 'UA')}\n"
+    "def predict(parameters, carrier, distance):\n"
+    "    rate = [parameters.get(one, 0.5) for one in carrier]\n"
+    "    return np.where(np.isnan(distance), 0.5, rate)\n",
+)
+
+
+@pytest.mark.parametrize("name", ["linear", "own"])
+def test_a_baseline_in_the_models_place_loads_where_ml_assets_is_not(
+    tracking_uri: str, name: str, tmp_path: Path
+) -> None:
+    table = training_table(300)
+    candidates = Candidates(FEATURES, model_spec(baselines=("linear", "own.py")), [OWN])
+    model = candidates.train(name, table)
+    with flights_run(tracking_uri) as handle:
+        uri = log_model(handle, model, threads=1)
+    version = register(tracking_uri, "flights", handle.run_id, uri, {})
+    back = load_native(tracking_uri, version.uri)
+    assert back.model_hash == model.model_hash
+    rows = tmp_path / "rows.parquet"
+    table.to_pandas().to_parquet(rows)
+    answers = asked(tracking_uri, version.uri, rows)
+    assert same(answers, model.predict(table))
+    frame = table.to_pandas().drop(columns=model.codec.names[0])
+    frame.to_parquet(rows)
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        asked(tracking_uri, version.uri, rows)
+    assert f"lacks the feature columns {model.codec.names[0]}" in error.value.stderr
+
+
+def asked(tracking_uri: str, uri: str, rows: Path) -> np.ndarray[Any, Any]:
+    """Return what a process without ml_assets answers."""
+    code = (
+        "import sys; sys.modules['ml_assets'] = None; import mlflow, pandas, numpy; "
+        "mlflow.set_tracking_uri(sys.argv[1]); model = mlflow.pyfunc.load_model(sys.argv[2]); "
+        "numpy.save(sys.argv[4], model.predict(pandas.read_parquet(sys.argv[3])))"
+    )
+    scores = rows.with_name("scores.npy")
+    subprocess.run(
+        [sys.executable, "-c", code, tracking_uri, uri, str(rows), str(scores)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=rows.parent,
+    )
+    found: np.ndarray[Any, Any] = np.load(scores)
+    return found
+
+
 def test_the_native_model_comes_back_whole(store: str, model: TrainedModel) -> None:
     back = load_native(store, URI)
-    assert (back.booster_text, back.codec, back.model_hash) == (
-        model.booster_text,
+    assert (back.files, back.codec, back.model_hash) == (
+        model.files,
         model.codec,
         model.model_hash,
     )
@@ -228,8 +285,17 @@ def test_the_baselines_come_back_as_they_were(tracking_uri: str) -> None:
     with flights_run(tracking_uri) as handle:
         log_baselines(handle, [fitted])
     (back,) = load_baselines(tracking_uri, handle.run_id)
-    assert (back.name, back.to_json()) == (fitted.name, fitted.to_json())
+    assert (back.name, back) == (fitted.name, fitted)
     assert same(back.predict(table), fitted.predict(table))
+
+
+def test_lightgbm_comes_back_as_the_rival_of_a_baseline(
+    tracking_uri: str, model: TrainedModel
+) -> None:
+    fitted = baselines.Constant(0.5, "binary")
+    with flights_run(tracking_uri) as handle:
+        log_baselines(handle, [fitted, model])
+    assert load_baselines(tracking_uri, handle.run_id) == [fitted, model]
 
 
 def test_an_unknown_alias_is_an_error(store: str) -> None:

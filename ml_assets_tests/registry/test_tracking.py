@@ -13,7 +13,6 @@ from ml_assets.registry import tracking
 from ml_assets.registry.store import connected, sqlite_path
 from ml_assets.registry.tracking import (
     TrainingInput,
-    close_orphans,
     log,
     log_input,
     log_metrics,
@@ -25,13 +24,6 @@ from ml_assets_tests.registry.conftest import flights_run
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-
-KILLED = """
-import os, signal, sys
-from ml_assets.registry.tracking import open_run
-with open_run(sys.argv[1], "flights", artifact_root=None, dagster_run_id="dead", tags={}):
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 def runs(tracking_uri: str) -> list[Run]:
@@ -104,38 +96,6 @@ def test_a_store_lost_meanwhile_does_not_hide_the_training_error(tracking_uri: s
         path.write_text("no database " * 100)
         raise ValueError("training")
     assert "could not be closed" in caught.value.__notes__[0]
-
-
-def test_a_killed_run_is_marked_failed_at_the_next_start(tracking_uri: str) -> None:
-    subprocess.run([sys.executable, "-c", KILLED, tracking_uri], check=False)
-    with flights_run(tracking_uri, dagster_run_id="alive"):
-        closed = close_orphans(tracking_uri, {"dead": False, "alive": True}.get)
-        states = {run.data.tags["dagster.run_id"]: run for run in runs(tracking_uri)}
-        assert [states["dead"].info.run_id] == closed
-        assert states["dead"].info.status == "FAILED"
-        assert "Dagster run dead was gone" in states["dead"].data.tags["failure"]
-        assert states["alive"].info.status == "RUNNING"
-    assert close_orphans(tracking_uri, lambda _: False) == []
-
-
-def test_a_run_of_unknown_state_is_left_alone(tracking_uri: str) -> None:
-    with flights_run(tracking_uri):
-        assert close_orphans(tracking_uri, lambda _: None) == []
-
-
-def test_looking_for_orphans_creates_no_store_and_needs_no_mlflow(
-    tracking_uri: str, tmp_path: Path
-) -> None:
-    code = (
-        "import sys; from ml_assets.registry.tracking import close_orphans; "
-        "print(close_orphans(sys.argv[1], lambda _: False), 'mlflow' in sys.modules)"
-    )
-    for uri in (tracking_uri, f"sqlite:///{tmp_path}/none.db"):
-        done = subprocess.run(
-            [sys.executable, "-c", code, uri], capture_output=True, text=True, check=True
-        )
-        assert done.stdout.strip() == "[] False"
-    assert not (tmp_path / "none.db").exists()
 
 
 def test_nothing_is_printed(

@@ -18,23 +18,29 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ml_assets.sources.base import Span
+
 
 @dataclass(frozen=True)
-class Simulated:
+class Pages:
     """Another kind of source, as one may be added."""
 
-    kind: str = "simulated"
+    kind: str = "pages"
     fails: bool = False
 
     def fingerprint(self) -> str:
         return "1"
 
     def describe(self) -> str:
-        return "simulated"
+        return "pages"
 
     @contextmanager
     def read(
-        self, con: duckdb.DuckDBPyConnection, into: str, columns: Sequence[str]
+        self,
+        con: duckdb.DuckDBPyConnection,
+        into: str,
+        columns: Sequence[str],
+        spans: Sequence[Span] | None = None,
     ) -> Iterator[Delivery]:
         if self.fails:
             raise DataError("page 3 is missing.", "Ask again.")
@@ -43,17 +49,17 @@ class Simulated:
 
 
 def test_another_kind_of_source_slots_in(con: duckdb.DuckDBPyConnection) -> None:
-    result = load(con, Simulated(), raw_table({"a": "BIGINT", "b": "SMALLINT"}), NAME, "flights")
+    result = load(con, Pages(), raw_table({"a": "BIGINT", "b": "SMALLINT"}), NAME, "flights")
     assert result.kept_rows == 1
     assert rows(con, "flights") == [(1, 2)]
 
 
 def test_every_fault_names_the_table_once(con: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(DataError) as caught:
-        load(con, Simulated(fails=True), raw_table({"a": "BIGINT"}), NAME, "flights")
+        load(con, Pages(fails=True), raw_table({"a": "BIGINT"}), NAME, "flights")
     assert caught.value.fact == "raw.flights: page 3 is missing."
     with pytest.raises(DataError) as caught:
-        load(con, Simulated(), raw_table({"c": "BIGINT"}), NAME, "flights")
+        load(con, Pages(), raw_table({"c": "BIGINT"}), NAME, "flights")
     assert caught.value.fact.count("raw.flights") == 1
 
 

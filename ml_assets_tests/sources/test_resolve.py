@@ -15,7 +15,7 @@ def test_a_declaration_becomes_its_source() -> None:
 @pytest.mark.parametrize(
     ("declared", "words"),
     [
-        ({"path": "a.csv"}, ["`kind` is missing", "Known kinds: files"]),
+        ({"path": "a.csv"}, ["`kind` is missing", "Known kinds: files, simulated"]),
         ({"kind": "file", "path": "a.csv"}, ["'file' is no kind", "Did you mean `files`?"]),
         ({"kind": "files", "pth": "a.csv"}, ["unknown key `pth`", "Did you mean `path`?"]),
         ({"kind": "files", "path": "a", None: "NA"}, ["`null`", "Did you mean `nulls`?"]),

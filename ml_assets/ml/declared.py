@@ -1,0 +1,97 @@
+"""Metrics that a pipeline declares: plain functions of labels, scores, days and columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ml_assets.errors import DataError
+from ml_assets.ml.results import Estimate
+from ml_assets.ml.training_table import Floats, Ints, clusters, labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+LABEL, SCORE, DAY = GIVEN = ("label", "score", "day")
+"""Arguments every such function may take, one value per row; `day` counts from 0."""
+BLOCKS = 60
+"""Blocks of whole days that are left out in turn; with more days, neighbours share a block."""
+
+
+@dataclass(frozen=True)
+class DeclaredMetric:
+    """A function `f(label, score, day, ...)`, called by name with what it takes of these.
+
+    NULL in a column arrives as NaN, in one of texts as None.
+    """
+
+    name: str
+    meaning: str
+    """One sentence for readers."""
+    smaller_is_better: bool
+    call: Callable[..., float]
+    takes: tuple[str, ...]
+    """Names among GIVEN, and columns of the training table."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it needs beside label, score and day."""
+        return tuple(name for name in self.takes if name not in GIVEN)
+
+    def estimate(self, table: pa.Table, score: Floats) -> Estimate:
+        """Return its value on the rows of `table` with a 95 % interval.
+
+        The interval is from leaving out each block of days in turn (delete-a-group jackknife, Shao
+        and Tu 1995, chapter 2): rows within a day are not independent, and a function may follow
+        what happened from day to day, which a day drawn twice would break.
+        """
+        days = clusters(table)
+        given: dict[str, Any] = {LABEL: labels(table), SCORE: score, DAY: days}
+        given |= {name: table[name].to_numpy() for name in self.columns}
+        values = {name: given[name] for name in self.takes}
+        exact = self._value(values)
+        block = _blocks(days)
+        without = np.array(
+            [
+                self._value({name: value[block != left] for name, value in values.items()})
+                for left in range(int(block.max()) + 1)
+            ]
+        )
+        half = _half_width(without)
+        return Estimate(exact, exact - half, exact + half)
+
+    def _value(self, values: dict[str, Any]) -> float:
+        try:
+            value = float(self.call(**values))
+        except Exception as error:
+            raise DataError(
+                f"The metric {self.name} failed: {type(error).__name__}: {error}.",
+                "Correct the function that evaluation.metrics declares.",
+            ) from error
+        if not np.isfinite(value):
+            raise DataError(
+                f"The metric {self.name} is {value} on {len(next(iter(values.values()))):,} rows.",
+                "Return a number on every window, also with a day left out.",
+            )
+        return value
+
+
+def _blocks(days: Ints) -> Ints:
+    """Return the block of each row; DataError for a single day, which gives no interval."""
+    count = int(days.max()) + 1
+    if count < 2:
+        raise DataError("One day gives no interval.", "Measure on a window of at least two days.")
+    return days * min(count, BLOCKS) // count
+
+
+def _half_width(without: Floats) -> float:
+    """Return half the width of the interval from the values without each block."""
+    from scipy.stats import t
+
+    blocks = len(without)
+    variance = (blocks - 1) / blocks * ((without - without.mean()) ** 2).sum()
+    return float(t.ppf(0.975, blocks - 1) * np.sqrt(variance))

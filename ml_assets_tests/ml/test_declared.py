@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import replace as changed
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from ml_assets.errors import DataError
+from ml_assets.ml.declared import BLOCKS, DeclaredMetric
+from ml_assets.ml.evaluate import evaluate
+from ml_assets.ml.results import MetricFacts
+from ml_assets.ml.spec import EvaluationSpec, MetricSpec
+from ml_assets.ml.training_table import labels
+from ml_assets_tests.ml.data import model_spec, training_table
+from ml_assets_tests.ml.test_boost import trained
+
+if TYPE_CHECKING:
+    from ml_assets.ml.training_table import Floats, Ints
+
+
+def daily_mean(score: Floats, day: Ints) -> float:
+    return float(np.mean([score[day == number].mean() for number in np.unique(day)]))
+
+
+def late_flights(label: Floats, flight: Ints) -> float:
+    return float((label * flight).sum() / label.sum())
+
+
+MEAN = DeclaredMetric("daily_mean", "Mean of daily means.", True, daily_mean, ("score", "day"))
+LATE = DeclaredMetric("late_flights", "", False, late_flights, ("label", "flight"))
+
+
+def days(counts: list[int]) -> pa.Table:
+    """Return a table with so many rows on each day."""
+    day = np.repeat(np.arange(len(counts)), counts)
+    return pa.table({"_cluster": day, "_label": np.zeros(len(day))})
+
+
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=BLOCKS), st.integers(0, 9))
+def test_the_interval_of_a_mean_over_days_is_the_textbook_one(counts: list[int], seed: int) -> None:
+    from scipy.stats import t
+
+    table = days(counts)
+    score = np.random.default_rng(seed).normal(size=table.num_rows)
+    day = table["_cluster"].to_numpy()
+    means = np.array([score[day == number].mean() for number in range(len(counts))])
+    error = means.std(ddof=1) / np.sqrt(len(counts))
+    found = MEAN.estimate(table, score)
+    assert found.value == pytest.approx(means.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(t.ppf(0.975, len(counts) - 1) * error)
+
+
+def test_many_days_are_left_out_in_blocks() -> None:
+    calls = []
+
+    def counting(day: Ints) -> float:
+        calls.append(len(np.unique(day)))
+        return 1.0
+
+    table = days([2] * 365)
+    metric = DeclaredMetric("counting", "", False, counting, ("day",))
+    found = metric.estimate(table, np.zeros(table.num_rows))
+    assert (found.low, found.high) == (1, 1)
+    assert len(calls) == BLOCKS + 1
+    assert calls[0] == 365
+    assert set(calls[1:]) == {365 - 6, 365 - 7}
+    assert sum(365 - left for left in calls[1:]) == 365
+
+
+def test_every_candidate_has_the_pipelines_own_metrics() -> None:
+    from ml_assets.ml.baselines import Constant
+
+    table, spec = training_table(1000, seed=1), model_spec()
+    base = Constant.fit(table, "binary")
+    found = evaluate(
+        trained(), [base], table, spec, EvaluationSpec(resamples=50), declared=[MEAN, LATE]
+    )
+    model, constant = found.candidates
+    label = labels(table)
+    assert constant.metrics["daily_mean"].value == pytest.approx(base.value)
+    assert model.metrics["late_flights"].value == pytest.approx(
+        late_flights(label, table["flight"].to_numpy())
+    )
+    assert found.declared == {
+        "daily_mean": MetricFacts("Mean of daily means.", smaller_is_better=True),
+        "late_flights": MetricFacts("", smaller_is_better=False),
+    }
+    assert LATE.columns == ("flight",)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("nan", "The metric daily_mean is nan on 4 rows"), ("x", "daily_mean failed: ValueError")],
+)
+def test_a_metric_without_a_number_is_named(value: str, words: str) -> None:
+    broken = changed(MEAN, call=lambda score, day: float(value))
+    with pytest.raises(DataError, match=words):
+        broken.estimate(days([2, 2]), np.zeros(4))
+
+
+def test_one_day_gives_no_interval() -> None:
+    with pytest.raises(DataError, match="at least two days"):
+        MEAN.estimate(days([3]), np.zeros(3))
+
+
+def test_a_metric_is_declared_in_one_word() -> None:
+    declared = ["own.py:cost", {"function": "a.py:b", "smaller_is_better": True}]
+    spec = TypeAdapter(EvaluationSpec).validate_python({"metrics": declared})
+    assert spec.metrics == (
+        MetricSpec(function="own.py:cost"),
+        MetricSpec(function="a.py:b", smaller_is_better=True),
+    )
