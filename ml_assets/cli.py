@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ml_assets.cli_backtest import backtest
+from ml_assets.cli_decisions import resume, status, why
+from ml_assets.cli_lineage import impact, trace
+from ml_assets.cli_loop import promote, rollback
+from ml_assets.cli_new import new
+from ml_assets.cli_replay import replay
+from ml_assets.cli_shared import folder_named, pipeline_named, settings
 from ml_assets.errors import MLAssetsError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.tables.pipeline import Pipeline
-    from ml_assets.warehouse.settings import Settings
+    from ml_assets.automation.launch import Due
 
 
 class _People(click.Group):
@@ -41,27 +47,6 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"dagster(\..*)?")
 
 
-def _pipeline(name: str) -> Pipeline:
-    from ml_assets.component.pipeline import load_folder
-
-    return load_folder(_folder(name))
-
-
-def _folder(name: str) -> Path:
-    from ml_assets.definitions import pipeline_folders
-
-    folders = {folder.name: folder for folder in pipeline_folders()}
-    if name not in folders:
-        raise click.ClickException(f"No pipeline {name!r}. There are: {', '.join(folders)}.")
-    return folders[name]
-
-
-def _settings() -> Settings:
-    from ml_assets.warehouse.settings import Settings
-
-    return Settings.from_environment()
-
-
 @main.command()
 @click.argument("pipeline")
 def run(pipeline: str) -> None:
@@ -74,12 +59,12 @@ def run(pipeline: str) -> None:
     from ml_assets.automation.summary import print_summary
     from ml_assets.definitions import defs
 
-    loaded, settings, console = _pipeline(pipeline), _settings(), Console()
+    loaded, where, console = pipeline_named(pipeline), settings(), Console()
     with dg.DagsterInstance.get() as instance:
-        for run_id in recover(instance, settings):
+        for run_id in recover(instance, where):
             console.print(f"Run {run_id} was killed; it is marked as failed now.")
-        found = due(loaded, settings)
-        if not found.steps and found.model is None:
+        found = due(loaded, where)
+        if found.nothing:
             console.print(f"{pipeline} is up to date.")
         else:
             result = run_due(defs, loaded, found, instance)
@@ -87,7 +72,7 @@ def run(pipeline: str) -> None:
                 raise click.ClickException(
                     f"Run {result.run_id} failed; its last messages say why."
                 )
-        print_summary(console, instance, loaded, settings)
+        print_summary(console, instance, loaded, where)
 
 
 @main.command()
@@ -102,7 +87,7 @@ def evaluate(pipeline: str) -> None:
     from ml_assets.automation.launch import run_job
     from ml_assets.definitions import defs
 
-    loaded = _pipeline(pipeline)
+    loaded = pipeline_named(pipeline)
     with dg.DagsterInstance.get() as instance:
         result = run_job(defs, loaded, f"{pipeline}_evaluate", instance)
         if not result.success:
@@ -118,12 +103,14 @@ def plan(pipeline: str) -> None:
     """Show what a run would rebuild, and why."""
     from ml_assets.automation.launch import due
 
-    found = due(_pipeline(pipeline), _settings())
+    found = due(pipeline_named(pipeline), settings())
     for step in found.steps:
         click.echo(f"{step.node.dotted:<24} {step.partition or '-':<10} {step.reason}")
     if found.model is not None:
         click.echo(f"{'model':<24} {'-':<10} {found.model}")
-    if not found.steps and found.model is None:
+    if found.loop is not None:
+        click.echo(f"{'predictions, monitors':<24} {'-':<10} {found.loop}")
+    if found.nothing:
         click.echo(f"{pipeline} is up to date.")
 
 
@@ -131,16 +118,19 @@ def plan(pipeline: str) -> None:
 def list_pipelines() -> None:
     """List the pipelines with their state."""
     from ml_assets.automation.launch import due
-    from ml_assets.component.pipeline import load_folder
     from ml_assets.definitions import pipeline_folders
 
     for folder in pipeline_folders():
         try:
-            found = due(load_folder(folder), _settings())
-            state = f"{len(found.steps)} slices due" if found.steps else found.model or "up to date"
+            found = due(pipeline_named(folder.name), settings())
+            state = f"{len(found.steps)} slices due" if found.steps else _rest(found)
         except MLAssetsError as error:
             state = f"broken: {error.fact}"
         click.echo(f"{folder.name:<16} {state}")
+
+
+def _rest(found: Due) -> str:
+    return found.model or found.loop or "up to date"
 
 
 @main.command()
@@ -152,7 +142,7 @@ def sql(pipeline: str, query: str) -> None:
 
     from ml_assets.warehouse.notebook import open_lake
 
-    with open_lake(_folder(pipeline).name) as con:
+    with open_lake(folder_named(pipeline).name) as con:
         try:
             _require_reading(con, query)
             click.echo(str(con.sql(query)))
@@ -180,9 +170,9 @@ def reproduce(reference: str) -> None:
     from ml_assets.automation.reproduce import find_version
     from ml_assets.automation.reproduce import reproduce as rebuild
 
-    settings = _settings()
-    version = find_version(settings, reference)
-    found = rebuild(_pipeline(version.name), settings, version)
+    where = settings()
+    version = find_version(where, reference)
+    found = rebuild(pipeline_named(version.name), where, version)
     for line in found.lines():
         click.echo(line)
     sys.exit(0 if found.identical else 1)
@@ -198,7 +188,7 @@ def maintain(pipeline: str, keep_days: int) -> None:
     from ml_assets.warehouse.lake import connect
     from ml_assets.warehouse.snapshots import maintain as tidy
 
-    with connect(_pipeline(pipeline).name, _settings()) as con:
+    with connect(pipeline_named(pipeline).name, settings()) as con:
         done = tidy(con, pipeline, timedelta(days=keep_days), on_wait=click.echo)
     click.echo(f"{len(done.expired)} snapshots expired, {done.removed_files} files removed.")
 
@@ -210,8 +200,11 @@ def ui(port: int, mlflow_port: int) -> None:
     """Serve the Dagster UI with its daemon, and MLflow's, on localhost until interrupted."""
     from ml_assets.automation.servers import serve
 
-    serve(port, mlflow_port, _settings(), click.echo)
+    serve(port, mlflow_port, settings(), click.echo)
 
+
+for verb in (new, why, status, resume, promote, rollback, replay, backtest, impact, trace):
+    main.add_command(verb)
 
 if __name__ == "__main__":
     main()

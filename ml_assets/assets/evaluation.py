@@ -8,8 +8,9 @@ import dagster as dg
 
 from ml_assets.assets.report_context import report_context
 from ml_assets.assets.step import step_asset
-from ml_assets.assets.train import read_at
 from ml_assets.errors import TrackingError
+from ml_assets.tables.metrics import declared_metrics, metric_columns
+from ml_assets.tables.training import read
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
 
@@ -49,10 +50,14 @@ def _measure_and_report(
 
 
 def newest_version(settings: Settings, pipeline: Pipeline) -> Version:
-    """Return the newest registered version; raises TrackingError where there is none."""
+    """Return the newest version that was trained; raises TrackingError where there is none.
+
+    A refit is left out: it was trained on all data, so that no window is left to measure it on.
+    """
     from ml_assets.registry.versions import versions
 
-    found = versions(settings.tracking_uri, pipeline.name)
+    every = versions(settings.tracking_uri, pipeline.name)
+    found = [version for version in every if version.refit_of is None]
     if not found:
         raise TrackingError(
             f"No version of {pipeline.name} is registered.", f"Materialize {pipeline.name}/model."
@@ -64,17 +69,16 @@ def _evaluate(
     context: dg.AssetExecutionContext, pipeline: Pipeline, settings: Settings, version: Version
 ) -> tuple[Evaluation, TrainingRecord]:
     from ml_assets.ml.evaluate import evaluate
-    from ml_assets.ml.split import rows
     from ml_assets.registry.package import load_baselines, load_native
     from ml_assets.registry.record import read_record
     from ml_assets.registry.tracking import log_metrics
 
     record = read_record(settings.tracking_uri, version.run_id)
-    table, _ = read_at(
-        pipeline, settings, record.snapshot_id, record.labels_known_by, record.features
-    )
-    test = rows(table, record.windows["test"])
-    context.log.info(f"scores {test.num_rows:,} rows of {', '.join(record.windows['test'])}")
+    window, declared = record.windows["test"], declared_metrics(pipeline)
+    with connect(pipeline.name, settings, snapshot=record.snapshot_id) as con:
+        names = [*record.features, *metric_columns(declared, record.features)]
+        test = read(con, pipeline, record.labels_known_by, names, window)
+    context.log.info(f"scores {test.num_rows:,} rows of {', '.join(window)}")
     found = evaluate(
         load_native(settings.tracking_uri, version.uri),
         load_baselines(settings.tracking_uri, version.run_id),
@@ -82,6 +86,7 @@ def _evaluate(
         pipeline.declaration.model,
         pipeline.declaration.evaluation,
         pipeline.declaration.label.unit,
+        declared,
     )
     log_metrics(settings.tracking_uri, version.run_id, numbers(found))
     return found, record

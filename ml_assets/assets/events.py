@@ -31,11 +31,13 @@ def latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, Any] | N
     return None if found is None else _values(found.metadata)
 
 
-def latest_check(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Checked | None:
-    """Return the newest evaluation of a check, None if it never ran."""
+def latest_check(
+    instance: dg.DagsterInstance, key: dg.AssetCheckKey, *, passed: bool = False
+) -> Checked | None:
+    """Return the newest evaluation of a check, or the newest that passed; None without one."""
     # A run that was killed leaves checks planned that it never evaluated.
     records = instance.event_log_storage.get_asset_check_execution_history(
-        key, limit=1, status={Status.SUCCEEDED, Status.FAILED}
+        key, limit=1, status={Status.SUCCEEDED} if passed else {Status.SUCCEEDED, Status.FAILED}
     )
     event = records[0].event if records else None
     if event is None or event.dagster_event is None:

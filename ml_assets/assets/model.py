@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ml_assets.assets.attempts import EPISODE
 from ml_assets.assets.slices import run_id
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import train, training_code
@@ -17,6 +18,7 @@ from ml_assets.warehouse.settings import Settings
 if TYPE_CHECKING:
     from ml_assets.assets.train import Trained
     from ml_assets.ml.tune import Tuned
+    from ml_assets.registry.record import TrainingRecord
     from ml_assets.registry.tracking import RunHandle
     from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Pipeline
@@ -42,8 +44,10 @@ def _train_and_register(
 ) -> dict[str, dg.MetadataValue]:
     version, handle, trained = _train(context, pipeline)
     context.log.info(
-        f"{version.name} version {version.version}: {trained.record.rounds} trees on "
-        f"{trained.record.training_rows:,} rows, hash {trained.record.model_hash[:12]}"
+        f"{version.name} version {version.version}: {trained.fitted.model.description}, trained on "
+        f"{trained.record.training_rows:,} rows of {_told(trained.record.windows['train'])}, "
+        f"tested on {_told(trained.record.windows['test'])}, "
+        f"hash {trained.record.model_hash[:12]}"
     )
     return _metadata(version, handle, trained)
 
@@ -53,7 +57,7 @@ def _train(
 ) -> tuple[Version, RunHandle, Trained]:
     from ml_assets.registry import tracking, versions
     from ml_assets.registry.package import log_baselines, log_model
-    from ml_assets.registry.record import log_record
+    from ml_assets.registry.record import log_training
 
     settings = Settings.from_environment()
     source = reading(context, pipeline)
@@ -66,20 +70,7 @@ def _train(
     ) as handle:
         trained = _fit(context, pipeline, settings, source)
         fitted, record = trained.fitted, trained.record
-        data = tracking.TrainingInput(
-            f"{pipeline.name}.training_set",
-            record.snapshot_id,
-            record.training_set_hash,
-            record.training_rows,
-        )
-        tracking.log_input(handle, data)
-        tracking.log(
-            handle,
-            params={**record.parameters, "rounds": record.rounds, "seed": record.seed},
-            metrics={"tuning_loss": fitted.tuned.value, "training_rows": record.training_rows},
-            tags=record.tags(),
-        )
-        log_record(handle, record)
+        log_training(handle, record, {"tuning_loss": fitted.tuned.value})
         log_baselines(handle, fitted.baselines)
         uri = log_model(handle, fitted.model, threads=record.threads)
     # Registered only when the run is closed: a version is always of a finished run.
@@ -105,7 +96,15 @@ def _fit(
     def progress(number: int, budget: int, value: float) -> None:
         context.log.info(f"trial {number} of {budget}: loss {value:.5f}")
 
-    return train(pipeline, settings, source.snapshot, source.as_of, progress, context.log.info)
+    return train(
+        pipeline,
+        settings,
+        source.snapshot,
+        source.as_of,
+        progress,
+        context.log.info,
+        challenges=EPISODE in context.run.tags,
+    )
 
 
 def _metadata(version: Version, handle: RunHandle, trained: Trained) -> dict[str, dg.MetadataValue]:
@@ -120,7 +119,19 @@ def _metadata(version: Version, handle: RunHandle, trained: Trained) -> dict[str
         "trees": dg.MetadataValue.int(record.rounds),
         "tuning_loss": dg.MetadataValue.float(tuned.value),
         "trials": dg.MetadataValue.md(_trials(tuned)),
+        "candidate": dg.MetadataValue.text(record.candidate),
+        "tuning loss by candidate": dg.MetadataValue.md(_contest(record)),
     }
+
+
+def _told(keys: list[str]) -> str:
+    return keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
+
+
+def _contest(record: TrainingRecord) -> str:
+    ranked = sorted(record.losses.items(), key=lambda item: item[1])
+    rows = "\n".join(f"| {name} | {loss:.5f} |" for name, loss in ranked)
+    return f"| candidate | loss |\n|---|---:|\n{rows}"
 
 
 def _trials(tuned: Tuned) -> str:

@@ -1,63 +1,148 @@
-"""The promotion: which version bears which alias. The room in which the gate will stand."""
+"""The promotion: the newest version passes the gate and its refit goes live, or it waits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import dagster as dg
+
+from ml_assets import clock
+from ml_assets.assets.attempts import EPISODE
+from ml_assets.assets.books import GATE, Books
+from ml_assets.assets.challenge import challenge
 from ml_assets.assets.evaluation import newest_version
+from ml_assets.assets.live import go_live, settle
 from ml_assets.assets.shell import lake_of
 from ml_assets.assets.step import step_asset
-from ml_assets.warehouse.commit import commit
+from ml_assets.assets.training_set import Reading
+from ml_assets.assets.verdicts import require_proven
+from ml_assets.errors import TrackingError
+from ml_assets.tables.freshness import require_one_version
+from ml_assets.tables.plan import Stored
+from ml_assets.warehouse import ledger
+from ml_assets.warehouse.appended import PromotionRow, last_live
 from ml_assets.warehouse.settings import Settings
-from ml_assets.warehouse.snapshots import protect
+from ml_assets.warehouse.snapshots import current_snapshot
 
 if TYPE_CHECKING:
-    import dagster as dg
+    from duckdb import DuckDBPyConnection
 
     from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Pipeline
 
 NAME = "promotion"
+FIRST = "the first version"
 
 
 def promotion_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
-    """Return the asset that gives the newest version its alias."""
+    """Return the asset that judges the newest version against the champion."""
     return step_asset(
         pipeline,
         NAME,
-        _promote_newest,
+        _decide,
         after=[("evaluation",)],
         kinds={"mlflow"},
-        description="The first version becomes champion; a later one waits as challenger.",
+        description=(
+            "The first version becomes champion. A later one must be better than the champion on"
+            " rows neither was trained on; then its refit on all data goes live."
+        ),
     )
 
 
-def _promote_newest(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, str | int]:
+def _decide(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, Any]:
     settings = Settings.from_environment()
-    version = newest_version(settings, pipeline)
-    alias = _promote(context, pipeline, settings, version)
-    context.log.info(f"{version.name} version {version.version} is {alias}")
-    return {"version": version.version, "alias": alias}
-
-
-def _promote(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, settings: Settings, version: Version
-) -> str:
-    from ml_assets.registry.record import read_record
-    from ml_assets.registry.versions import CHAMPION, assign_alias
-
-    if CHAMPION in version.aliases:
-        return CHAMPION
-    snapshot = read_record(settings.tracking_uri, version.run_id).snapshot_id
-    # Protected before it is named: a champion whose data is gone could not be rebuilt.
     with lake_of(context, pipeline).get_connection() as con:
-        owner = f"{version.name} version {version.version}"
-        commit(
-            con,
-            pipeline.name,
-            lambda: protect(con, pipeline.name, snapshot, owner),
-            message=f"protect the data of {owner}",
-            extra={"run_id": context.run.run_id},
-            on_wait=context.log.info,
+        books = Books(pipeline=pipeline.name, settings=settings, con=con, on_wait=context.log.info)
+        for row in settle(books):
+            context.log.warning(f"the ledger lacked version {row.to_version}: {row.reason}")
+        newest = newest_version(settings, pipeline)
+        before = _judged(books, newest)
+        row = before or _judge(pipeline, context, books, newest)
+        version = books.version(row.to_version)
+    alias = ", ".join(version.aliases) or "no alias"
+    context.log.info(f"{version.name} version {version.version} is {alias}: {row.reason}")
+    if before is not None:
+        look = f"There is one look per version; version {newest.version} had its."
+        context.log.info(look)
+        return {**_metadata(version, alias, row), "look": look}
+    return _metadata(version, alias, row)
+
+
+def _judged(books: Books, version: Version) -> PromotionRow | None:
+    """Return the newest row about a version or its refit; None where it had no look yet."""
+    about = (row for row in reversed(books.rows()) if row.is_about(version.version))
+    return next(about, None) if books.champion() else None
+
+
+def _judge(
+    pipeline: Pipeline, context: dg.AssetExecutionContext, books: Books, newest: Version
+) -> PromotionRow:
+    """Return the row about the newest version, as it was written."""
+    champion = books.champion()
+    if champion is None:
+        return go_live(books, _first(context, books, newest))
+    episode = context.run.tags.get(EPISODE)
+
+    def source() -> Reading:
+        return _reading(pipeline, context, books.con)
+
+    return challenge(pipeline, books, champion, newest, source, context.run.run_id, episode)
+
+
+def _first(context: dg.AssetExecutionContext, books: Books, version: Version) -> PromotionRow:
+    """Return the row of the first champion; TrackingError where there was one before."""
+    last = last_live(books.rows())
+    if last is not None:
+        raise TrackingError(
+            f"{version.name} has no champion: version {last.to_version} lost the alias in MLflow.",
+            f"`ml-assets promote {version.name} <version>` says who is to be champion.",
         )
-    return assign_alias(settings.tracking_uri, version)
+    return PromotionRow(
+        promoted_at=clock.now(),
+        promoted=True,
+        from_version=None,
+        to_version=version.version,
+        reason=FIRST,
+        decided_by=GATE,
+        episode=context.run.tags.get(EPISODE),
+        run_id=context.run.run_id,
+    )
+
+
+def _reading(
+    pipeline: Pipeline, context: dg.AssetExecutionContext, con: DuckDBPyConnection
+) -> Reading:
+    """Return today's state of the lake; MLAssetsError unless it could be trained on."""
+    con.begin()
+    snapshot = current_snapshot(con, pipeline.name)
+    stored = Stored(ledger.current(con, pipeline.name))
+    con.rollback()
+    require_one_version(pipeline, stored)
+    require_proven(context.instance, pipeline, stored)
+    return Reading(snapshot, clock.now())
+
+
+def _metadata(version: Version, alias: str, row: PromotionRow) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "version": version.version,
+        "alias": alias,
+        "promoted": row.promoted,
+        "reason": row.reason,
+        "decided_at": dg.MetadataValue.timestamp(row.promoted_at),
+    }
+    criteria = [*row.numbers.get("criteria", ()), *row.numbers.get("refit", ())]
+    if criteria:
+        told["challenger"] = row.numbers["challenger"]
+        told["criteria"] = dg.MetadataValue.md(_table(criteria))
+        told |= {
+            name: value
+            for name, value in criteria[0]["numbers"].items()
+            if name in {"champion", "gain", "lower"}
+        }
+    return told
+
+
+def _table(criteria: list[dict[str, Any]]) -> str:
+    words = {True: "passed", False: "**failed**", None: "not judged"}
+    lines = (f"| {one['name']} | {words[one['passed']]} | {one['sentence']} |" for one in criteria)
+    return "\n".join(["| criterion | | what was seen |", "|---|---|---|", *lines])

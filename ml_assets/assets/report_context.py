@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import dagster as dg
-
 from ml_assets import clock
 from ml_assets.assets.events import latest_check
-from ml_assets.assets.shell import asset_key
+from ml_assets.assets.shell import verdict_key
 from ml_assets.reports.context import (
     ModelFacts,
     Provenance,
@@ -19,12 +17,14 @@ from ml_assets.reports.context import (
     Window,
 )
 from ml_assets.sql.tables import CleanedTable, FeatureTable
+from ml_assets.tables.quality import broken_slices
 from ml_assets.tables.summary import all_totals
 from ml_assets.tables.training import spine, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import dagster as dg
     from duckdb import DuckDBPyConnection
 
     from ml_assets.registry.record import TrainingRecord
@@ -43,7 +43,7 @@ def report_context(
 ) -> ReportContext:
     """Return the context of a report on `version`; `con` reads the lake at its snapshot."""
     totals = all_totals(con, pipeline)
-    source = summarise(con, pipeline, record.labels_known_by)
+    source = summarise(con, pipeline, record.labels_known_by, broken_slices(con, pipeline))
     declared = pipeline.declaration
     return ReportContext(
         pipeline=pipeline.name,
@@ -85,11 +85,13 @@ def _model(
         left_out={
             "no label": source.without_label,
             "label not known yet": source.immature,
+            "in slices judged broken": source.broken,
             "label not known when the test window began": record.purged,
         },
         parameters=record.parameters,
         rounds=record.rounds,
         model_hash=record.model_hash,
+        losses=record.losses,
     )
 
 
@@ -97,12 +99,14 @@ def _windows(pipeline: Pipeline, record: TrainingRecord) -> Iterable[Window]:
     tune = record.windows["tune"]
     train = [key for key in record.windows["train"] if key not in tune]
     for role, keys in (("train", train), ("tune", tune), ("test", record.windows["test"])):
+        if not keys:
+            continue
         first, last = pipeline.partitions.window(keys[0]), pipeline.partitions.window(keys[-1])
         yield Window(
             role=role,  # type: ignore[arg-type]
             partitions=tuple(keys),
-            start=pipeline.partitions.local_day(first.start),
-            end=pipeline.partitions.local_day(last.end),
+            start=pipeline.partitions.local(first.start).date().isoformat(),
+            end=pipeline.partitions.local(last.end).date().isoformat(),
         )
 
 
@@ -138,8 +142,7 @@ def _known_at(node: Node) -> str | None:
 
 def _travels(instance: dg.DagsterInstance, pipeline: Pipeline) -> Iterable[TimeTravel]:
     for node in pipeline.features:
-        key = dg.AssetCheckKey(asset_key(pipeline, *node.name), "time_travel")
-        found = latest_check(instance, key)
+        found = latest_check(instance, verdict_key(pipeline, node))
         if found is not None:
             yield TimeTravel(
                 table=node.dotted,

@@ -23,19 +23,26 @@ LINEAGE = "dagster/column_lineage"
 RUN_GUARD = "run_guard"
 """Name of the resource that tells live runs from killed ones."""
 
+TIME_TRAVEL = "time_travel"
+
 CHECKS = {
     "schema": "Every declared column is there, with the declared type.",
     "rejected_rows": "No more rows were rejected than the contract allows.",
     "volume": "The number of rows is like that of the table's other slices.",
     "accounting": "Each key of the driving table is kept, rejected, a duplicate or excluded.",
     "known_at": "No row claims to be known before its event.",
-    "time_travel": "Hiding what was not yet known changes no feature.",
+    TIME_TRAVEL: "Hiding what was not yet known changes no feature.",
 }
 
 
 def asset_key(pipeline: Pipeline, *parts: str) -> dg.AssetKey:
     """Return the key of one of the pipeline's assets, which is also its table's name."""
     return dg.AssetKey([pipeline.name, *parts])
+
+
+def verdict_key(pipeline: Pipeline, node: Node) -> dg.AssetCheckKey:
+    """Return the key of the time-travel check of a feature table."""
+    return dg.AssetCheckKey(asset_key(pipeline, *node.name), TIME_TRAVEL)
 
 
 def checks_of(node: Node) -> list[str]:
@@ -48,7 +55,7 @@ def checks_of(node: Node) -> list[str]:
     if isinstance(node.declared, FeatureTable):
         names.append("accounting")
         if node.declared.prediction_time:
-            names.append("time_travel")
+            names.append(TIME_TRAVEL)
     return names
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -9,16 +11,15 @@ import dagster as dg
 from ml_assets.assets.shell import CHECKS, asset_key, checks_of
 from ml_assets.tables.built import Built, SliceFaultError
 from ml_assets.tables.load import fingerprint_of
-from ml_assets.tables.plan import Stored, plan
-from ml_assets.warehouse import ledger
+from ml_assets.tables.plan import plan
+from ml_assets.tables.visibility import slice_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from duckdb import DuckDBPyConnection
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ml_assets.errors import MLAssetsError
     from ml_assets.tables.pipeline import Node, Pipeline
+    from ml_assets.tables.plan import Stored
 
 REFRESH_TAG = "ml_assets/refresh"
 """Run tag: slices that are up to date stay as they are."""
@@ -30,13 +31,13 @@ def keys_of(context: dg.AssetExecutionContext, node: Node) -> list[str | None]:
 
 
 def due(
-    context: dg.AssetExecutionContext, con: DuckDBPyConnection, pipeline: Pipeline, node: Node
+    context: dg.AssetExecutionContext, pipeline: Pipeline, node: Node, stored: Stored
 ) -> list[str | None]:
     """Return the slices of the run to build; in a refresh only those that are not up to date."""
-    keys = keys_of(context, node)
+    there = set(slice_keys(pipeline, node))
+    keys = [key for key in keys_of(context, node) if key in there]
     if REFRESH_TAG not in context.run.tags:
         return keys
-    stored = Stored(ledger.current(con, pipeline.name))
     raw = node.layer == "raw"
     sources = {node.table: fingerprint_of(node)} if raw else {}
     stale = {
@@ -53,15 +54,43 @@ def run_id(context: dg.AssetExecutionContext) -> str:
     return context.run.run_id
 
 
-def report_built(context: dg.AssetExecutionContext, built: Built) -> None:
-    """Log one line about a stored slice and attach its numbers to its partition."""
+def reported(
+    context: dg.AssetExecutionContext, stretches: Iterable[Sequence[Built]]
+) -> list[Built]:
+    """Let the slices be built, reporting each and the time of each stretch; return them."""
+    found: list[Built] = []
+    start = time.monotonic()
+    for stretch in stretches:
+        now = time.monotonic()
+        context.log.info(f"{_summed(stretch)} ({now - start:.1f} s)")
+        for built in stretch:
+            _attach(context, built)
+        found += stretch
+        start = now
+    return found
+
+
+def _summed(stretch: Sequence[Built]) -> str:
+    """Return in a line what became of the rows of slices that were built together."""
+    rejected, duplicates, excluded, kept = 0, 0, Counter[str](), 0
+    for accounting in (built.accounting for built in stretch):
+        kept += accounting.kept
+        rejected += accounting.rejected
+        duplicates += accounting.duplicates
+        excluded.update(accounting.excluded)
+    gone = [f"{rejected:,} rejected"] if rejected else []
+    gone += [f"{n:,} excluded ({why})" for why, n in excluded.items() if n]
+    gone += [f"{duplicates:,} duplicates"] if duplicates else []
+    rows = sum(built.accounting.rows for built in stretch)
+    detail = f" of {rows:,}: {', '.join(gone)}" if gone else ""
+    keys = [built.partition for built in stretch if built.partition]
+    where = f"{keys[0]} to {keys[-1]}: " if len(keys) > 1 else "".join(f"{key}: " for key in keys)
+    return f"{where}{kept:,} rows{detail}"
+
+
+def _attach(context: dg.AssetExecutionContext, built: Built) -> None:
+    """Attach the numbers of a stored slice to its partition."""
     accounting = built.accounting
-    gone = [f"{accounting.rejected:,} rejected"] if accounting.rejected else []
-    gone += [f"{n:,} excluded ({why})" for why, n in accounting.excluded.items() if n]
-    gone += [f"{accounting.duplicates:,} duplicates"] if accounting.duplicates else []
-    detail = f" of {accounting.rows:,}: {', '.join(gone)}" if gone else ""
-    where = f"{built.partition}: " if built.partition else ""
-    context.log.info(f"{where}{accounting.kept:,} rows{detail} ({built.seconds:.1f} s)")
     if built.partition is not None:
         context.add_asset_metadata(
             # Under names of their own: the table's totals stand beside them.

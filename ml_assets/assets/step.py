@@ -1,47 +1,62 @@
-"""Assets that store no table: what they have in common around what each of them does."""
+"""Assets around a function of their own: what they have in common around what each of them does."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml_assets.assets.shell import asset_key, resources_of
+from ml_assets.assets.shell import asset_key, partitions_def, resources_of
 from ml_assets.assets.slices import failure
 from ml_assets.errors import MLAssetsError
 
 if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
 
-Step = Callable[["Pipeline", dg.AssetExecutionContext], Mapping[str, Any]]
-"""Does the work and returns the metadata; a MLAssetsError fails the step with what to do."""
+Told = Mapping[str, Any] | dg.MaterializeResult[None]
+Step = Callable[["Pipeline", dg.AssetExecutionContext], Told]
+"""Does the work and returns the metadata, with check results where the asset declares checks; a
+MLAssetsError fails the step with what to do."""
 
 
 def step_asset(
     pipeline: "Pipeline",
-    name: str,
+    name: str | tuple[str, ...],
     step: Step,
     *,
     after: Iterable[tuple[str, ...]],
     kinds: set[str],
     description: str,
     code_version: str | None = None,
+    partitioned: bool = False,
+    checks: Sequence[dg.AssetCheckSpec] = (),
+    metadata: Mapping[str, Any] | None = None,
+    config: Mapping[str, dg.Field] | None = None,
 ) -> dg.AssetsDefinition:
     """Return the asset `<pipeline>/<name>` that does `step` after the assets `after`."""
+    parts = (name,) if isinstance(name, str) else name
 
     @dg.asset(
-        key=asset_key(pipeline, name),
-        deps=[asset_key(pipeline, *parts) for parts in after],
+        key=asset_key(pipeline, *parts),
+        deps=[asset_key(pipeline, *other) for other in after],
         group_name=pipeline.name,
         kinds=kinds,
         owners=list(pipeline.declaration.owners),
         description=description,
         code_version=code_version,
         required_resource_keys=resources_of(pipeline),
+        partitions_def=partitions_def(pipeline) if partitioned else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
+        check_specs=checks,
+        metadata=metadata,
+        config_schema=config,
     )
-    def run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def run(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         try:
-            return dg.MaterializeResult(metadata=step(pipeline, context))
+            told = step(pipeline, context)
         except MLAssetsError as error:
             raise failure(error) from error
+        if not isinstance(told, dg.MaterializeResult):
+            told = dg.MaterializeResult(metadata=told)
+        yield told
 
     return run

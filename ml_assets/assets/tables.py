@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ml_assets.assets.lineage import Lineage
-from ml_assets.assets.shell import LINEAGE, checks_of, declared, lake_of, table_arguments
+from ml_assets.assets.shell import (
+    LINEAGE,
+    TIME_TRAVEL,
+    checks_of,
+    declared,
+    lake_of,
+    table_arguments,
+)
 from ml_assets.assets.slices import (
     check,
     due,
@@ -14,23 +21,24 @@ from ml_assets.assets.slices import (
     keys_of,
     numbers,
     refused,
-    report_built,
+    reported,
     run_id,
 )
+from ml_assets.assets.verdicts import PROVEN, proofs, unproven
 from ml_assets.errors import MLAssetsError
-from ml_assets.sql.tables import FeatureTable
-from ml_assets.tables.build import build_slice
-from ml_assets.tables.built import Built
+from ml_assets.tables.build import build_window
+from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.stretches import build_together, driving_rows
 from ml_assets.tables.summary import table_metadata
-from ml_assets.tables.time_travel import Travelled, travel
+from ml_assets.tables.time_travel import travel
+from ml_assets.warehouse import ledger
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from ml_assets.tables.built import Built
+    from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Node, Pipeline
-
-
-TIME_TRAVEL = "time_travel"
 
 
 def select_asset(pipeline: "Pipeline", node: "Node", lineage: Lineage) -> dg.AssetsDefinition:
@@ -41,16 +49,15 @@ def select_asset(pipeline: "Pipeline", node: "Node", lineage: Lineage) -> dg.Ass
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         with lake_of(context, pipeline).get_connection() as con:
             try:
-                built = list(_build_due(context, con, pipeline, node))
-                travelled = _travel(context, con, pipeline, node, built)
+                built = _build_due(context, con, pipeline, node)
+                verdict = list(_travel(context, con, pipeline, node))
             except MLAssetsError as error:
                 yield from refused(pipeline, node, error)
                 raise failure(error) from error
             for name in checks_of(node):
                 if name != TIME_TRAVEL:
                     yield check(pipeline, node, name, [])
-            if travelled is not None:
-                yield _time_travel_check(pipeline, node, travelled)
+            yield from verdict
             metadata: dict[str, Any] = {**table_metadata(con, pipeline, node)}
             # Catalogs read a column's lineage from the newest materialization.
             metadata[LINEAGE] = lineage.recorded(pipeline.name)
@@ -63,40 +70,40 @@ def select_asset(pipeline: "Pipeline", node: "Node", lineage: Lineage) -> dg.Ass
 
 def _build_due(
     context: dg.AssetExecutionContext, con: "DuckDBPyConnection", pipeline: "Pipeline", node: "Node"
-) -> Iterator[Built]:
-    for key in due(context, con, pipeline, node):
-        window = pipeline.partitions.window(key) if key is not None else None
-        built = build_slice(
+) -> "list[Built]":
+    stored = Stored(ledger.current(con, pipeline.name))
+    keys = due(context, pipeline, node, stored)
+
+    def build(window: "Window | None") -> "list[Built]":
+        return build_window(
             con, pipeline, node, window, run_id=run_id(context), on_wait=context.log.info
         )
-        report_built(context, built)
-        yield built
+
+    return reported(
+        context, build_together(pipeline, keys, driving_rows(pipeline, node, stored), build)
+    )
 
 
 def _travel(
-    context: dg.AssetExecutionContext,
-    con: "DuckDBPyConnection",
-    pipeline: "Pipeline",
-    node: "Node",
-    built: list[Built],
-) -> Travelled | None:
-    if not isinstance(node.declared, FeatureTable) or node.declared.prediction_time is None:
-        return None
-    partitions = [item.partition for item in built] or keys_of(context, node)
+    context: dg.AssetExecutionContext, con: "DuckDBPyConnection", pipeline: "Pipeline", node: "Node"
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield the time-travel check's result, which says what it covers."""
+    if TIME_TRAVEL not in checks_of(node):
+        return
+    stored = Stored(ledger.current(con, pipeline.name))
+    # What was just built is among them, and what a killed run or a failed check left.
+    partitions = unproven(context.instance, pipeline, node, stored) or keys_of(context, node)
     travelled = travel(con, pipeline, node, partitions)
     context.log.info(travelled.summary)
     for fault in travelled.faults:
         context.log.error(fault)
-    return travelled
-
-
-def _time_travel_check(
-    pipeline: "Pipeline", node: "Node", travelled: Travelled
-) -> dg.AssetCheckResult:
     result = check(pipeline, node, TIME_TRAVEL, travelled.faults)
-    return result._replace(
+    yield result._replace(
         metadata={
             **result.metadata,
+            PROVEN: dg.MetadataValue.json(
+                {key or WHOLE: proof for key, proof in proofs(pipeline, node, stored).items()}
+            ),
             "cutoffs": dg.MetadataValue.int(len(travelled.cutoffs)),
             "rows_compared": dg.MetadataValue.int(travelled.rows),
             "leaking": dg.MetadataValue.json(list(travelled.leaking)),

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from ml_assets.ml import split
 from ml_assets.ml.training_table import PARTITION
 from ml_assets.tables import training
+from ml_assets.tables.challenger import challenger_windows
 from ml_assets.tables.freshness import training_inputs
+from ml_assets.tables.quality import broken_slices
+from ml_assets.tables.recipes import recipes
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.slices import content_hash
 from ml_assets.warehouse.turn import file_turn
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ml_assets.ml.fit import Fitted
+    from ml_assets.ml.model import Model
     from ml_assets.ml.split import Windows
     from ml_assets.ml.tune import Progress
     from ml_assets.registry.record import TrainingRecord
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from ml_assets.warehouse.faults import OnWait
     from ml_assets.warehouse.settings import Settings
 
-TRAINER = 1
+TRAINER = 2
 """Raised when the platform changes how a model is trained from the same rows."""
 TRAINING_CODE = "training"
 
@@ -45,8 +49,15 @@ def training_code(pipeline: Pipeline) -> str:
     """Return the hash of everything declared that decides how the model is trained."""
     declared = pipeline.declaration
     spec = asdict(replace(declared.model, threads=1))
-    meaning = [TRAINER, spec, declared.label.table, declared.label.value]
+    own = {recipe.name: recipe.code for recipe in recipes(pipeline)}
+    meaning = [TRAINER, spec, declared.label.table, declared.label.value, own]
     return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def question(pipeline: Pipeline) -> str:
+    """Return what the pipeline's models answer; two that answer other questions do not compare."""
+    declared = pipeline.declaration
+    return f"{declared.model.problem}: {declared.label.value} of {declared.label.table}"
 
 
 def code_versions(pipeline: Pipeline) -> dict[str, str]:
@@ -58,9 +69,13 @@ def code_versions(pipeline: Pipeline) -> dict[str, str]:
 def read_at(
     pipeline: Pipeline, settings: Settings, snapshot: int, as_of: datetime, names: list[str]
 ) -> tuple[pa.Table, str]:
-    """Return the training set as it was at `snapshot`, and the hash of its content."""
+    """Return the training set as it was at `snapshot`, and the hash of its content.
+
+    Slices that were judged broken by then are not in it.
+    """
     with connect(pipeline.name, settings, snapshot=snapshot) as con:
-        table = training.read(con, pipeline, as_of, names)
+        broken = broken_slices(con, pipeline)
+        table = training.read(con, pipeline, as_of, names, broken=broken)
         con.register("training_rows", table)
         digest = content_hash(con, "FROM training_rows", table.column_names)
     return table, digest
@@ -73,24 +88,54 @@ def train(
     as_of: datetime,
     progress: Progress,
     on_wait: OnWait,
+    *,
+    challenges: bool = False,
 ) -> Trained:
-    """Tune, train and fit the baselines on the declared split, from the lake at `snapshot`."""
+    """Tune, train and fit the baselines on the declared split, from the lake at `snapshot`.
+
+    What `challenges` the champion in a retraining is split as the policy's window says.
+    """
     from ml_assets.ml import fit
 
     names = training.feature_names(pipeline)
     table, digest = read_at(pipeline, settings, snapshot, as_of, names)
     spec = pipeline.declaration.model
-    windows = split.declared(table[PARTITION].unique().to_pylist(), spec.split)
-    # The study bears the data's and the code's hash: only the same search is ever resumed.
-    study = f"{pipeline.name}-{digest}-{training_code(pipeline)}"
+    windows = windows_of(pipeline, table, as_of, challenges=challenges)
+    study = study_of(pipeline, digest, windows)
     folder = settings.data / "tuning"
     folder.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{folder / pipeline.name}.sqlite"
     # A search that another process still works on would be taken for a killed one.
     with file_turn(folder / f"{pipeline.name}.lock", pipeline.name, "tuning", on_wait):
-        fitted = fit.fit(table, names, spec, windows, storage, study, progress)
+        own = recipes(pipeline)
+        fitted = fit.fit(table, names, spec, windows, storage, study, progress, own)
     record = _record(pipeline, snapshot, as_of, digest, windows, names, fitted)
     return Trained(fitted, record)
+
+
+def train_again(pipeline: Pipeline, record: TrainingRecord, rows: pa.Table) -> Model:
+    """Train what `record` tells of on `rows`: the same candidate, parameters, rounds and seed."""
+    from ml_assets.ml.candidates import Candidates
+
+    spec = replace(pipeline.declaration.model, seed=record.seed, threads=record.threads)
+    candidates = Candidates(record.features, spec, recipes(pipeline))
+    return candidates.train(record.candidate, rows, record.parameters, record.rounds)
+
+
+def study_of(pipeline: Pipeline, digest: str, windows: Windows) -> str:
+    """Return the search's name, of data, code and windows: only the same one is ever resumed."""
+    bounds = "-".join((windows.train[0], windows.tune[0], windows.test[0], windows.test[-1]))
+    return f"{pipeline.name}-{digest}-{training_code(pipeline)}-{bounds}"
+
+
+def windows_of(
+    pipeline: Pipeline, table: pa.Table, as_of: datetime, *, challenges: bool
+) -> Windows:
+    """Return which partitions of a training set train, tune and test."""
+    if challenges:
+        return challenger_windows(pipeline, table, as_of)
+    keys = table[PARTITION].unique().to_pylist()
+    return split.settled(split.declared(keys, pipeline.declaration.model.split), table)
 
 
 def _record(
@@ -111,8 +156,8 @@ def _record(
         windows={name: list(keys) for name, keys in asdict(windows).items()},
         cutoffs={"labels_known_by": as_of.isoformat()},
         features=names,
-        parameters=fitted.tuned.parameters,
-        rounds=fitted.tuned.rounds,
+        parameters=fitted.parameters,
+        rounds=fitted.model.rounds,
         seed=spec.seed,
         threads=spec.threads,
         training_rows=fitted.rows,
@@ -121,4 +166,7 @@ def _record(
         model_hash=fitted.model.model_hash,
         code_versions=code_versions(pipeline),
         environment=environment(),
+        question=question(pipeline),
+        candidate=fitted.model.name,
+        losses=fitted.losses,
     )

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets import clock
-from ml_assets.assets.events import latest, latest_check
+from ml_assets.assets.events import latest
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.step import step_asset
-from ml_assets.assets.tables import TIME_TRAVEL
-from ml_assets.errors import DataError, MLAssetsError
+from ml_assets.assets.verdicts import require_proven
+from ml_assets.errors import MLAssetsError
 from ml_assets.tables.freshness import require_one_version
+from ml_assets.tables.plan import Stored
+from ml_assets.tables.quality import broken_slices
 from ml_assets.tables.training import TrainingSet, spine, summarise
+from ml_assets.tables.world import forget_worlds
+from ml_assets.warehouse import ledger
 from ml_assets.warehouse.snapshots import current_snapshot
 
 if TYPE_CHECKING:
@@ -42,6 +46,7 @@ def training_set_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         _decide,
         after=[*(node.name for node in pipeline.features), pipeline.node(label).name],
         kinds={"duckdb"},
+        config={"reason": dg.Field(str, is_required=False, description="Why it is trained.")},
         description=(
             f"Features of {spine(pipeline)[0].dotted} and its fellows, joined with mature labels "
             f"of {label}, read at one snapshot of the lake."
@@ -51,33 +56,26 @@ def training_set_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
 
 def _decide(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, dg.MetadataValue]:
     as_of = clock.now()
-    _require_no_leak(context.instance, pipeline)
+    if "reason" in context.op_config:
+        context.log.info(f"retrains: {context.op_config['reason']}")
     with lake_of(context, pipeline).get_connection() as con:
+        # Training needs the memory.
+        forget_worlds(con)
         con.begin()
         snapshot = current_snapshot(con, pipeline.name)
-        require_one_version(con, pipeline)
-        found = summarise(con, pipeline, as_of)
+        stored = Stored(ledger.current(con, pipeline.name))
+        require_one_version(pipeline, stored)
+        require_proven(context.instance, pipeline, stored)
+        broken = broken_slices(con, pipeline)
+        found = summarise(con, pipeline, as_of, broken)
         con.rollback()
+    for key, reason in sorted(broken.items()):
+        context.log.warning(f"{key} is left out while it is broken: {reason}")
     context.log.info(
         f"{found.rows:,} of {found.entities:,} rows have a label known by now; "
         f"read at snapshot {snapshot}"
     )
     return _metadata(found, snapshot, as_of)
-
-
-def _require_no_leak(instance: dg.DagsterInstance, pipeline: Pipeline) -> None:
-    """Raise DataError where a feature table saw the future when it was last checked.
-
-    Its slices are stored and up to date: a later run would no longer pass through its check.
-    """
-    for node in pipeline.features:
-        key = dg.AssetCheckKey(asset_key(pipeline, *node.name), TIME_TRAVEL)
-        found = latest_check(instance, key)
-        if found is not None and not found.passed:
-            raise DataError(
-                f"{node.dotted} sees the future in {', '.join(found.values['leaking'])}.",
-                "Correct the SELECT, or known_at of what it reads, and materialize it again.",
-            )
 
 
 def reading(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Reading:
@@ -97,6 +95,7 @@ def _metadata(found: TrainingSet, snapshot: int, as_of: datetime) -> dict[str, d
         "rows_entities": dg.MetadataValue.int(found.entities),
         "rows_without_label": dg.MetadataValue.int(found.without_label),
         "rows_immature": dg.MetadataValue.int(found.immature),
+        "rows_broken": dg.MetadataValue.int(found.broken),
         "snapshot": dg.MetadataValue.int(snapshot),
         "as_of": dg.MetadataValue.timestamp(as_of),
         "rows by partition": dg.MetadataValue.md(f"| partition | rows |\n|---|---:|\n{table}"),

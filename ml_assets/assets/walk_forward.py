@@ -9,6 +9,7 @@ import dagster as dg
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import read_at, training_code
 from ml_assets.assets.training_set import reading
+from ml_assets.tables.recipes import recipes
 from ml_assets.tables.training import feature_names
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.turn import file_turn
@@ -59,4 +60,5 @@ def _walk(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Walk:
             storage=f"sqlite:///{folder / pipeline.name}.sqlite",
             study=f"{pipeline.name}-walk-{digest}-{training_code(pipeline)}",
             progress=context.log.info,
+            recipes=recipes(pipeline),
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from ml_assets.errors import TrackingError
-from ml_assets.registry.tracking import close_orphans
+from ml_assets.registry.orphans import close_orphans, close_unregistered
 from ml_assets.warehouse import liveness
 from ml_assets.warehouse.settings import Settings
 
@@ -24,6 +25,11 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.CANCELING,
 ]
+ENDED = {
+    dg.DagsterEventType.RUN_SUCCESS,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.RUN_CANCELED,
+}
 
 
 class RunGuard(dg.ConfigurableResource[None]):
@@ -37,11 +43,30 @@ class RunGuard(dg.ConfigurableResource[None]):
             yield
             return
         # Held first: a kill while the others are recovered must not leave this one unmarked.
-        with held(run.run_id, settings):
-            for run_id in recover(context.instance, settings):
-                if context.log is not None:
-                    context.log.warning(f"run {run_id} was killed; it is marked as failed now")
-            yield
+        _hold_until_it_ended(context.instance, run.run_id, settings)
+        for run_id in recover(context.instance, settings):
+            if context.log is not None:
+                context.log.warning(f"run {run_id} was killed; it is marked as failed now")
+        yield
+
+
+def _hold_until_it_ended(instance: dg.DagsterInstance, run_id: str, settings: Settings) -> None:
+    """Hold the run's lock until its end is stored, or the process is over.
+
+    Resources are given back before: a kill between the two would leave a run that is neither
+    finished nor known to be dead.
+    """
+    lock = ExitStack()
+    lock.enter_context(held(run_id, settings))
+    # A process that runs single steps of a run never sees its end.
+    atexit.register(lock.close)
+
+    def listen(entry: dg.EventLogEntry) -> None:
+        if entry.dagster_event is not None and entry.dagster_event.event_type in ENDED:
+            atexit.unregister(lock.close)
+            lock.close()
+
+    instance.add_event_listener(run_id, listen)
 
 
 def held(run_id: str, settings: Settings) -> AbstractContextManager[None]:
@@ -55,6 +80,9 @@ def recover(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
     """Mark the Dagster and MLflow runs of dead processes as failed; return the Dagster ids."""
     try:
         close_orphans(settings.tracking_uri, lambda run_id: _lives(instance, run_id, settings))
+        close_unregistered(
+            settings.tracking_uri, lambda run_id: _failed(instance, run_id, settings)
+        )
     except TrackingError as error:
         # Tables are built without MLflow; what needs it will fail by itself.
         _log.warning("MLflow runs of killed processes stay as they are: %s", error)
@@ -72,3 +100,10 @@ def _lives(instance: dg.DagsterInstance, run_id: str, settings: Settings) -> boo
     if run is not None and run.is_finished:
         return False
     return liveness.is_alive(run_id, settings)
+
+
+def _failed(instance: dg.DagsterInstance, run_id: str, settings: Settings) -> bool:
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.is_finished:
+        return not run.is_success
+    return liveness.is_alive(run_id, settings) is False

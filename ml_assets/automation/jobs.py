@@ -6,13 +6,24 @@ from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
+from ml_assets.assets.days import DAYS
+from ml_assets.assets.decision import NAME as DECISION
+from ml_assets.assets.predictions import SCORES
 from ml_assets.assets.slices import REFRESH_TAG
+from ml_assets.automation.alerts import alert_sensors
+from ml_assets.automation.health import automation_check
+from ml_assets.automation.retraining import decide_after_failure, retraining_job, retraining_sensor
+from ml_assets.tables.findings import MONITORS
 
 if TYPE_CHECKING:
+    from ml_assets.automation.health import Watched
     from ml_assets.tables.pipeline import Pipeline
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+LOOP = (SCORES, DAYS, *(("monitoring", name) for name in MONITORS), (DECISION,))
+"""What runs with every refresh, after the tables."""
+DAILY = "30 6 * * *"
 CONSOLE = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
 
@@ -21,38 +32,77 @@ class Automation(TypedDict):
 
     jobs: list[dg.UnresolvedAssetJobDefinition]
     schedules: list[dg.ScheduleDefinition]
+    sensors: list[dg.SensorDefinition]
+    asset_checks: list[dg.AssetChecksDefinition]
 
 
 def pipeline_automation(pipeline: Pipeline) -> Automation:
-    """Return the jobs and the schedule of `pipeline`."""
-    refresh = refresh_job(pipeline)
+    """Return the jobs, schedules and sensors of `pipeline`, and the check that watches them."""
+    whole, refresh = whole_job(pipeline), refresh_job(pipeline)
+    retraining, decision = retraining_job(pipeline), decision_job(pipeline)
     spec = pipeline.declaration.schedule
-    schedules = (
-        [] if spec is None else [_schedule(pipeline, refresh, spec.cron, enabled=spec.enabled)]
-    )
-    return {"jobs": [whole_job(pipeline), refresh, evaluate_job(pipeline)], "schedules": schedules}
+    schedules = [
+        _daily(pipeline),
+        *([] if spec is None else [_schedule(pipeline, refresh, spec.cron, enabled=spec.enabled)]),
+    ]
+    sensors = [
+        retraining_sensor(pipeline, retraining),
+        decide_after_failure(pipeline, [whole, refresh], decision),
+    ]
+    return {
+        "jobs": [
+            whole,
+            refresh,
+            evaluate_job(pipeline),
+            decision,
+            retraining,
+        ],
+        "schedules": schedules,
+        "sensors": sensors,
+        "asset_checks": [automation_check(pipeline, [*schedules, *sensors, *alert_sensors()])],
+    }
+
+
+def watched(pipeline: Pipeline) -> list[Watched]:
+    """Return the schedules and sensors that the pipeline's loop lives by."""
+    automation = pipeline_automation(pipeline)
+    return [*automation["schedules"], *automation["sensors"], *alert_sensors()]
 
 
 def whole_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
-    """Return the job that builds everything, from raw tables to the promoted model."""
+    """Return the job that builds everything, from raw tables to the decision."""
     everything = dg.AssetSelection.groups(pipeline.name)
     return dg.define_asset_job(
         f"{pipeline.name}_pipeline",
         everything - dg.AssetSelection.assets([pipeline.name, "walk_forward"]),
         config=CONSOLE,
-        description=f"Everything of {pipeline.name}: tables, model, evaluation, promotion.",
+        description=f"Everything of {pipeline.name}: tables, model, predictions, monitors.",
     )
 
 
 def refresh_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
-    """Return the job that brings the tables up to date; slices that are stay as they are."""
+    """Return the job that brings tables, scores and monitors up to date, and decides.
+
+    Slices that are up to date stay as they are; without a champion nothing is scored.
+    """
     tables = [dg.AssetKey([pipeline.name, *node.name]) for node in pipeline.ordered]
+    loop = [dg.AssetKey([pipeline.name, *parts]) for parts in LOOP]
     return dg.define_asset_job(
         f"{pipeline.name}_refresh",
-        dg.AssetSelection.assets(*tables),
+        dg.AssetSelection.assets(*tables, *loop),
         tags={REFRESH_TAG: "true"},
         config=CONSOLE,
-        description=f"The tables of {pipeline.name}: builds the slices that are missing or stale.",
+        description=f"What is missing or stale of {pipeline.name}, then scores and monitors.",
+    )
+
+
+def decision_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
+    """Return the job that evaluates the policy once more: time alone can make a retraining due."""
+    return dg.define_asset_job(
+        f"{pipeline.name}_decide",
+        dg.AssetSelection.assets([pipeline.name, DECISION]),
+        config=CONSOLE,
+        description=f"Whether {pipeline.name} is to be retrained, and why.",
     )
 
 
@@ -70,6 +120,20 @@ def range_tags(pipeline: Pipeline) -> dict[str, str]:
     """Return the tags that make one run cover every partition there is by now."""
     keys = pipeline.partitions.keys()
     return {RANGE_START: keys[0], RANGE_END: keys[-1]} if keys else {}
+
+
+def _daily(pipeline: Pipeline) -> dg.ScheduleDefinition:
+    closed = pipeline.declaration.partitions.end is not None
+    status = dg.DefaultScheduleStatus.STOPPED if closed else dg.DefaultScheduleStatus.RUNNING
+    return dg.ScheduleDefinition(
+        name=f"{pipeline.name}_decide",
+        job_name=f"{pipeline.name}_decide",
+        cron_schedule=DAILY,
+        execution_timezone=pipeline.declaration.time_zone,
+        default_status=status,
+        description="Decides at least daily. "
+        + ("Off: a closed history has no more news." if closed else "Expected to be on."),
+    )
 
 
 def _schedule(

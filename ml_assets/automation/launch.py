@@ -8,24 +8,29 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ml_assets.assets.reference import REFERENCE
 from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.assets.train import code_versions
-from ml_assets.automation.jobs import CONSOLE, range_tags
+from ml_assets.assets.verdicts import unproven
+from ml_assets.automation.jobs import CONSOLE, LOOP, range_tags
+from ml_assets.automation.retraining import RETRAINED
 from ml_assets.errors import StorageError
 from ml_assets.registry.store import prepare_early
+from ml_assets.tables.findings import MONITORS, findings_table
 from ml_assets.tables.freshness import training_tables
 from ml_assets.tables.load import fingerprint_of
 from ml_assets.tables.plan import Step, Stored, plan
+from ml_assets.tables.scores import scores_table
 from ml_assets.warehouse import ledger, liveness
+from ml_assets.warehouse.appended import promotions
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Pipeline
-
-MODEL_ASSETS = ("training_set", "model", "evaluation", "promotion")
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,13 @@ class Due:
     steps: list[Step]
     model: str | None
     """Why a model is due; None where the newest version is of this code and this data."""
+    loop: str | None = None
+    """Why scores and monitors are due though neither table nor model is."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether a run would find everything up to date."""
+        return not self.steps and self.model is None and self.loop is None
 
 
 def due(pipeline: Pipeline, settings: Settings) -> Due:
@@ -42,8 +54,18 @@ def due(pipeline: Pipeline, settings: Settings) -> Due:
     sources = {
         node.table: fingerprint_of(node) for node in pipeline.nodes.values() if node.layer == "raw"
     }
-    steps = plan(pipeline, _stored(pipeline, settings), sources)
-    return Due(steps, "its tables are rebuilt" if steps else _model_reason(pipeline, settings))
+    stored = _stored(pipeline, settings)
+    steps = plan(pipeline, stored, sources)
+    model = "its tables are rebuilt" if steps else _model_reason(pipeline, settings)
+    return Due(steps, model, None if steps or model else _loop_reason(pipeline, stored))
+
+
+def _loop_reason(pipeline: Pipeline, stored: Stored) -> str | None:
+    """Say what of the loop never ran; whether its newest results are due is seen in a refresh."""
+    for table in (scores_table(pipeline), *(findings_table(pipeline, name) for name in MONITORS)):
+        if not stored.of(table):
+            return f"{table.dotted} was never built"
+    return None
 
 
 def _stored(pipeline: Pipeline, settings: Settings) -> Stored:
@@ -61,7 +83,7 @@ def _model_reason(pipeline: Pipeline, settings: Settings) -> str | None:
     found = versions(settings.tracking_uri, pipeline.name)
     if not found:
         return "no version is registered"
-    if not found[-1].aliases:
+    if not _evaluated(pipeline, settings, found[-1]):
         return f"version {found[-1].version} was never evaluated and promoted"
     record = read_record(settings.tracking_uri, found[-1].run_id)
     code = _changed(record.code_versions, code_versions(pipeline))
@@ -75,6 +97,21 @@ def _model_reason(pipeline: Pipeline, settings: Settings) -> str | None:
     more = f" and {len(data) - 3} more" if len(data) > 3 else ""
     listed = ", ".join(data[:3]) + more
     return f"data changed since version {found[-1].version}: {listed}" if data else None
+
+
+def _evaluated(pipeline: Pipeline, settings: Settings, version: Version) -> bool:
+    """Say whether a version had its look; it may have lost its alias since, or left it to a refit.
+
+    The ledger knows of it: as the version that was looked at, or as a refit that went live.
+    """
+    if version.aliases:
+        return True
+    try:
+        with connect(pipeline.name, settings, read_only=True) as con:
+            rows = promotions(con, pipeline.name)
+    except StorageError:
+        return False
+    return any(row.is_about(version.version) for row in rows)
 
 
 def _data_versions(pipeline: Pipeline, settings: Settings, snapshot: int | None) -> dict[str, str]:
@@ -97,9 +134,16 @@ def run_due(
 ) -> dg.ExecuteInProcessResult:
     """Run the pipeline's job over what is due, in this process, recorded in the instance."""
     names = {step.node.name for step in found.steps}
-    tables = [node for node in pipeline.ordered if node.name in names]
+    stored = _stored(pipeline, Settings.from_environment())
+    # A run that was killed before its check leaves tables that are up to date and unproven.
+    tables = [
+        node
+        for node in pipeline.ordered
+        if node.name in names or unproven(instance, pipeline, node, stored)
+    ]
     selected = [dg.AssetKey([pipeline.name, *node.name]) for node in tables]
-    selected += [dg.AssetKey([pipeline.name, name]) for name in MODEL_ASSETS]
+    after = (*RETRAINED, *LOOP) if found.model is not None else (REFERENCE, *LOOP)
+    selected += [dg.AssetKey([pipeline.name, *parts]) for parts in after]
     # A new MLflow store is made while the tables are built.
     early = prepare_early(Settings.from_environment().tracking_uri)
     try:

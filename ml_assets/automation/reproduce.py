@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from ml_assets.assets.train import code_versions, read_at
+from ml_assets.assets.train import code_versions, read_at, train_again
 from ml_assets.errors import MLAssetsError, StorageError, TrackingError
 
 if TYPE_CHECKING:
@@ -88,17 +88,10 @@ def _failed(version: Version, why: str, reasons: list[str], *, gone: bool = Fals
 
 
 def _retrain(pipeline: Pipeline, settings: Settings, record: TrainingRecord) -> tuple[str, str]:
-    from ml_assets.ml import boost, codec, split
+    from ml_assets.ml import split
 
     table, digest = read_at(
         pipeline, settings, record.snapshot_id, record.labels_known_by, record.features
     )
     rows = split.cut(table, record.windows["train"], record.windows["test"]).before
-    model = boost.train(
-        rows,
-        codec.fit(rows, record.features),
-        record.parameters,
-        record.rounds,
-        replace(pipeline.declaration.model, seed=record.seed, threads=record.threads),
-    )
-    return model.model_hash, digest
+    return train_again(pipeline, record, rows).model_hash, digest

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets.assets.events import latest
+from ml_assets.automation.loop_state import loop_lines
 from ml_assets.tables.summary import Totals, all_totals
 from ml_assets.warehouse.lake import connect
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = ("auc", "average_precision", "log_loss", "mae", "rmse")
-"""The metrics of the summary; the report has all of them."""
+"""The metrics of the summary, with the pipeline's own; the report has all of them."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,13 @@ def print_summary(
     if evaluated is None:
         console.print("No model has been evaluated yet.")
         return
-    console.print(_metrics(evaluated))
+    console.print(_metrics(pipeline, evaluated))
     alias = _aliases(pipeline, settings, evaluated.version)
     example = next(iter(pipeline.declaration.cleaned))
     console.print(f"Model     {pipeline.name} version {evaluated.version} ({alias})")
     console.print(f"Report    {evaluated.report}", soft_wrap=True)
+    for line in loop_lines(pipeline, settings):
+        console.print(line, soft_wrap=True, highlight=False)
     console.print(
         "Next      make ui        look at lineage, tables, checks and runs\n"
         "          make evaluate  walk forward through time, a model per partition\n"
@@ -108,7 +111,7 @@ def _why(found: Totals) -> Iterator[str]:
         yield f"{found.duplicates:,} duplicates"
 
 
-def _metrics(evaluated: Evaluated) -> Table:
+def _metrics(pipeline: Pipeline, evaluated: Evaluated) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -117,16 +120,29 @@ def _metrics(evaluated: Evaluated) -> Table:
         title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
     table.add_column("candidate", no_wrap=True)
-    names = [name for name in SHOWN if f"{evaluated.candidates()[0]} {name}" in evaluated.metrics]
+    own = (spec.name for spec in pipeline.declaration.evaluation.metrics)
+    model = evaluated.candidates()[0]
+    names = [name for name in (*SHOWN, *own) if f"{model} {name}" in evaluated.metrics]
     for name in names:
-        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+        # Four do not fit on a narrow terminal: an interval then stands in two lines, uncut.
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=len(names) < 4)
     for candidate in evaluated.candidates():
         table.add_row(candidate, *(evaluated.estimate(candidate, name) for name in names))
     return table
 
 
 def _aliases(pipeline: Pipeline, settings: Settings, version: int) -> str:
+    """Return the aliases of a version, or those of its refit, which goes live in its place."""
     from ml_assets.registry.versions import versions
 
-    found = {one.version: one for one in versions(settings.tracking_uri, pipeline.name)}
-    return ", ".join(found[version].aliases) or "no alias" if version in found else "not registered"
+    found = versions(settings.tracking_uri, pipeline.name)
+    own = next((one for one in found if one.version == version), None)
+    if own is None:
+        return "not registered"
+    if own.aliases:
+        return ", ".join(own.aliases)
+    refits = (one for one in reversed(found) if one.refit_of == version and one.aliases)
+    refit = next(refits, None)
+    if refit is None:
+        return "no alias"
+    return f"its refit, version {refit.version}, is {', '.join(refit.aliases)}"

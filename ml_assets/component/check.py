@@ -14,7 +14,9 @@ from ml_assets.sql.names import quote
 from ml_assets.sql.tables import CleanedTable, RawTable
 from ml_assets.tables import training
 from ml_assets.tables.load import source_of
-from ml_assets.tables.visibility import lookback
+from ml_assets.tables.metrics import declared_metrics
+from ml_assets.tables.recipes import recipes
+from ml_assets.tables.visibility import lookahead, lookback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +37,10 @@ def check(pipeline: Pipeline) -> None:
             _check_source(node)
         else:
             lookback(node)
+            lookahead(node)
     training.feature_names(pipeline)
+    declared_metrics(pipeline)
+    recipes(pipeline)
     tune.start(pipeline.declaration.model)
     _check_sql(pipeline)
 

@@ -38,6 +38,15 @@ def load_folder(folder: Path) -> Pipeline:
     return pipeline
 
 
+def pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:
+    """Return the assets, checks, jobs, schedules and sensors of a loaded pipeline."""
+    return dg.Definitions(
+        assets=pipeline_assets(pipeline),
+        **pipeline_automation(pipeline),
+        resources={lake_key(pipeline): LakeResource(pipeline=pipeline.name)},
+    )
+
+
 class MLPipeline(dg.Component):
     """One ML problem, from raw tables to a registered, reported model."""
 
@@ -58,11 +67,7 @@ class MLPipeline(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the pipeline's assets, checks, jobs and schedule, and its plain Python assets."""
-        own = dg.Definitions(
-            assets=pipeline_assets(self.pipeline),
-            **pipeline_automation(self.pipeline),
-            resources={lake_key(self.pipeline): LakeResource(pipeline=self.pipeline.name)},
-        )
+        own = pipeline_definitions(self.pipeline)
         return dg.Definitions.merge(own, *_python_definitions(context))
 
 

@@ -36,7 +36,10 @@ class ModelFacts:
     """Reason to rows that could not train, such as no label, label not mature, purged."""
     parameters: Mapping[str, Parameter]
     rounds: int
+    """Trees; 0 for a baseline in the model's place."""
     model_hash: str
+    losses: Mapping[str, float] = field(default_factory=dict)
+    """Candidate to mean loss on the tuning window, by which the model was chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)

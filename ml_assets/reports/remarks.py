@@ -38,11 +38,11 @@ def remarks(evaluation: Evaluation) -> list[str]:
 def _other_metrics(evaluation: Evaluation, *, leading: bool) -> str:
     parts = []
     for key, own in evaluation.candidates[0].metrics.items():
-        rival = best(key, evaluation.candidates[1:])
+        rival = best(key, evaluation.candidates[1:], evaluation)
         if key == evaluation.primary or rival is None:
             continue
         other = rival.metrics[key].value
-        if ahead(key, own.value, other) is leading:
+        if ahead(key, own.value, other, evaluation) is leading:
             places = formats.decimals([own.value, other])
             parts.append(
                 f"{in_text(key)} ({formats.number(own.value, places)} against "

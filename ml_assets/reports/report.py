@@ -11,6 +11,7 @@ from ml_assets.ml.results import Curve, Evaluation
 from ml_assets.reports import cells, charts, formats, timeline, view
 from ml_assets.reports.finding import finding
 from ml_assets.reports.scores import best_baseline, charted, in_text, metric
+from ml_assets.reports.winners import duels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ def render(evaluation: Evaluation, context: ReportContext) -> str:
     """Return the report as HTML text, below 2 MB; everything from data is escaped."""
     columns = view.columns(evaluation)
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             e=evaluation,
@@ -42,6 +43,7 @@ def render(evaluation: Evaluation, context: ReportContext) -> str:
             ),
             bin_places=formats.decimals([part.predicted for part in evaluation.calibration]),
             rows=view.rows(evaluation),
+            duels=duels(evaluation),
             groups=view.groups(evaluation),
             charted=charted(evaluation),
             over_time=_over_time(evaluation),
@@ -60,15 +62,16 @@ def render(evaluation: Evaluation, context: ReportContext) -> str:
     )
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return Jinja with the reports' templates, filters and globals; what is missing fails."""
+    made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "number": formats.number,
         "count": formats.count,
         "percent": formats.percent,
@@ -80,12 +83,12 @@ def _environment() -> Environment:
         "in_text": in_text,
         "reasons": _reasons,
     }
-    environment.globals |= {
+    made.globals |= {
         "metric": metric,
         "bar": cells.bar,
         "stack": _stack,
     }
-    return environment
+    return made
 
 
 def _over_time(evaluation: Evaluation) -> dict[str, Markup]:

@@ -77,20 +77,29 @@ METRICS = {
 RANKING = ("auc",)
 
 
-def metric(key: str) -> Metric:
-    """Return the metric called `key`; an unknown one has no direction, so nothing can win on it."""
-    return METRICS.get(key, Metric(key.replace("_", " "), smaller_is_better=None, meaning=""))
+def metric(key: str, evaluation: Evaluation | None = None) -> Metric:
+    """Return the metric called `key`, which `evaluation` may declare.
+
+    An unknown one has no direction, so nothing can win on it.
+    """
+    facts = evaluation.declared.get(key) if evaluation else None
+    name = key.replace("_", " ")
+    if facts is not None:
+        return Metric(name, smaller_is_better=facts.smaller_is_better, meaning=facts.meaning)
+    return METRICS.get(key, Metric(name, smaller_is_better=None, meaning=""))
 
 
-def ahead(key: str, left: float, right: float) -> bool | None:
+def ahead(key: str, left: float, right: float, evaluation: Evaluation | None = None) -> bool | None:
     """Whether `left` is better than `right`; None for a tie or a metric without direction."""
-    smaller = metric(key).smaller_is_better
+    smaller = metric(key, evaluation).smaller_is_better
     return None if smaller is None or left == right else (left < right) == smaller
 
 
-def best(key: str, candidates: Sequence[Candidate]) -> Candidate | None:
+def best(
+    key: str, candidates: Sequence[Candidate], evaluation: Evaluation | None = None
+) -> Candidate | None:
     """Return the candidate with the best `key`, the first of equals; None if nobody can be."""
-    smaller = metric(key).smaller_is_better
+    smaller = metric(key, evaluation).smaller_is_better
     having = [candidate for candidate in candidates if key in candidate.metrics]
     if not having or smaller is None:
         return None

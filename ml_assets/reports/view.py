@@ -78,7 +78,9 @@ def tiles(evaluation: Evaluation) -> list[Tile]:
     """One tile per metric of the model, the primary metric first."""
     model, baselines = evaluation.candidates[0], evaluation.candidates[1:]
     keys = sorted(model.metrics, key=lambda key: key != evaluation.primary)
-    return [_tile(evaluation, key, model.metrics[key], best(key, baselines)) for key in keys]
+    return [
+        _tile(evaluation, key, model.metrics[key], best(key, baselines, evaluation)) for key in keys
+    ]
 
 
 def _tile(evaluation: Evaluation, key: str, own: Estimate, rival: Candidate | None) -> Tile:
@@ -86,7 +88,7 @@ def _tile(evaluation: Evaluation, key: str, own: Estimate, rival: Candidate | No
     reference = 1.0 if key == OBSERVED_EXPECTED else None
     return Tile(
         key=key,
-        metric=metric(key),
+        metric=metric(key, evaluation),
         unit=unit_suffix(evaluation, key),
         places=formats.decimals([e.value for e in (own, other) if e]),
         own=own,
@@ -122,7 +124,7 @@ def measured(columns: dict[str, int], parts: Sequence[SliceResult]) -> dict[str,
 def rows(evaluation: Evaluation) -> list[Row]:
     """All candidates: the model first, then the baselines from best to worst."""
     kinds = candidate_kinds(evaluation)
-    winners = {key: best(key, evaluation.candidates) for key in columns(evaluation)}
+    winners = {key: best(key, evaluation.candidates, evaluation) for key in columns(evaluation)}
     return [
         Row(
             candidate=candidate,

@@ -131,11 +131,37 @@ def test_a_regression_goes_the_whole_way(mine: Finished) -> None:
     assert about["version"] == 2
     assert about["lightgbm mae"] < about["constant mae"]
     assert 10 < about["constant mae"] < 60
-    assert mine.latest("promotion") == {"version": 2, "alias": "challenger"}
+    # The champion answers whether, the challenger how much: no loss compares the two.
+    promotion = mine.latest("promotion")
+    assert (promotion["version"], promotion["alias"]) == (2, "challenger")
+    assert (
+        "version 1 answers binary: arrival_delay >= 15 of cleaned.arrivals" in promotion["reason"]
+    )
+    assert "the question is regression: arrival_delay of cleaned.arrivals" in promotion["reason"]
     assert "min" in text_of(mine)
     version = mine.versions()[-1]
     model = load_native(mine.settings.tracking_uri, version.uri)
-    assert "objective=regression_l1" in model.booster_text
+    assert "objective=regression_l1" in model.files["model.txt"]
     metrics = mine.mlflow_run(version.run_id).data.metrics
     assert metrics["lightgbm/mae"] == about["lightgbm mae"]
     assert np.isfinite(list(metrics.values())).all()
+
+
+def test_the_pipelines_own_metrics_stand_beside_the_others(mine: Finished) -> None:
+    """One that needs a column the model does not use: it is read for the metric."""
+    code = (
+        "def early(label, score, day, carrier, plane_seats):\n"
+        '    """Share that is not late."""\n'
+        "    assert set(carrier) > {'WN'} and (plane_seats > 0).any() and day[0] in (0, 1)\n"
+        "    return float(1 - label.mean() + 0 * score.sum())\n"
+    )
+    (mine.box.folder / "own.py").write_text(code, encoding="utf-8")
+    mine.box.declare(lambda declared: declared["evaluation"].update(metrics=["own.py:early"]))
+    assert mine.run("evaluation") == {}
+    about = mine.latest("evaluation")
+    share = about["constant early"]
+    assert about["constant early_low"] < share < about["constant early_high"]
+    assert about["lightgbm early"] == share
+    text = text_of(mine)
+    assert "early" in text
+    assert "Share that is not late. Larger is better." in text

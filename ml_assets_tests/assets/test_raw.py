@@ -109,6 +109,35 @@ def test_an_added_column_warns_and_does_not_stop(shop: Sandbox) -> None:
     assert "'colour'" in (found.description or "")
 
 
+def test_a_run_that_loads_nothing_repeats_the_verdict_of_the_last_load(shop: Sandbox) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        # Loaded without Dagster, as a killed run leaves it: nobody has looked yet.
+        first = run(shop, "raw/shops", instance=instance, refresh=True)
+        assert checks(first, "raw/shops")["undeclared_columns"].passed
+        shop.edit("shops", lambda lines: [f"{line},x" for line in lines])
+        assert not checks(run(shop, "raw/shops", instance=instance), "raw/shops")[
+            "undeclared_columns"
+        ].passed
+        again = run(shop, "raw/shops", instance=instance, refresh=True)
+        assert not again.get_asset_materialization_events()[0].materialization.metadata.get(
+            "source"
+        )
+        found = checks(again, "raw/shops")["undeclared_columns"]
+        assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert "'x'" in (found.description or "")
+        shop.edit("shops", lambda lines: [line.removesuffix(",x") for line in lines])
+        mended = run(shop, "raw/shops", instance=instance, refresh=True)
+        assert checks(mended, "raw/shops")["undeclared_columns"].passed
+
+
+def test_what_a_killed_run_loaded_is_looked_at_by_the_next(shop: Sandbox) -> None:
+    shop.edit("shops", lambda lines: [f"{line},x" for line in lines])
+    assert run(shop, "raw/shops").success
+    # Another instance knows of no verdict, as if the run had been killed before it gave one.
+    result = run(shop, "raw/shops", refresh=True)
+    assert not checks(result, "raw/shops")["undeclared_columns"].passed
+
+
 def test_loading_tells_where_from_and_what_lies_outside(shop: Sandbox) -> None:
     shop.edit("orders", lambda lines: [*lines, "9001,north,5,2023-12-05 12:00:00+00,"])
     result = run(shop, "raw/orders", keys=["2024-02"])

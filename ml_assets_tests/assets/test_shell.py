@@ -36,7 +36,7 @@ def test_every_asset_has_a_group_kinds_owners_and_words(
     pipeline: Pipeline,
     graph: dg.BaseAssetGraph,
 ) -> None:
-    assert len(graph.get_all_asset_keys()) == len(pipeline.nodes) + 5
+    assert len(graph.get_all_asset_keys()) == len(pipeline.nodes) + 12
     for key in graph.get_all_asset_keys():
         asset = graph.get(key)
         assert asset.group_name == pipeline.name

@@ -75,6 +75,25 @@ def test_each_partition_tells_its_own_numbers_beside_the_tables(shop: Sandbox) -
         assert numbers["partition_rows_kept"] + numbers["partition_rows_excluded"] == 84
 
 
+def test_a_broken_month_is_named_alone_and_those_before_it_are_stored(shop: Sandbox) -> None:
+    """Months are built together; one that breaks the contract has them built one by one."""
+    shop.edit("orders", lambda lines: [_spoilt(line) for line in lines])
+    result = run(shop, "raw/orders", "cleaned/orders", refresh=True)
+    assert "cleaned.orders 2024-02 breaks its contract" in failed(result)["cleaned/orders"]
+    assert {item for item in built_by(shop, result) if item[0] == "cleaned.orders"} == {
+        ("cleaned.orders", "2024-01")
+    }
+
+
+def _spoilt(line: str) -> str:
+    number, shop, amount, *rest = line.split(",")
+    if rest[0].startswith("2024-01"):
+        amount = "77"
+    if rest[0].startswith("2024-02"):
+        amount = "5000"
+    return ",".join([number, shop, amount, *rest])
+
+
 @pytest.mark.parametrize("refresh", [False, True])
 def test_a_missing_file_is_a_failed_check_also_in_a_refresh(shop: Sandbox, refresh: bool) -> None:
     shop.source("orders").unlink()

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from ml_assets.assets.verdicts import unproven
+from ml_assets.tables.plan import Stored
+from ml_assets.warehouse import ledger
 from ml_assets_tests.assets.running import checks, failed, metadata, ran, run
 from ml_assets_tests.leaks import LEAKS, Leak
-from ml_assets_tests.sandbox import contents
+from ml_assets_tests.sandbox import build, contents, refresh
 from ml_assets_tests.shop import order
 
 if TYPE_CHECKING:
@@ -76,6 +79,62 @@ def test_a_leak_found_earlier_still_stops_training(shop: Sandbox) -> None:
         shop.replace("features.orders", " + INTERVAL 1 DAY", "")
         mended = run(shop, "features/orders", "training_set", instance=instance)
     assert mended.success
+
+
+def test_a_slice_that_a_killed_run_left_unchecked_stops_training_until_checked(
+    shop: Sandbox,
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(shop, "features/orders", "training_set", instance=instance).success
+        shop.edit("orders", lambda lines: [*lines, order(9001, "2024-02", 5)])
+        assert left_unchecked(shop, instance) == []
+        # As if killed between its last commit and its check.
+        with shop.lake() as con:
+            refresh(con, shop.pipeline)
+        assert left_unchecked(shop, instance) == ["2024-02", "2024-03"]
+        refused = failed(run(shop, "training_set", instance=instance))["training_set"]
+        assert "features.orders was never checked for leaks since 2024-02, 2024-03" in refused
+        # A refresh has nothing to build, and checks what is unproven.
+        again = run(shop, "features/orders", "training_set", instance=instance, refresh=True)
+        assert again.success
+        assert left_unchecked(shop, instance) == []
+
+
+def test_what_another_run_stores_once_more_stays_proven(shop: Sandbox) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(shop, "features/orders", instance=instance).success
+        with shop.lake() as con:
+            build(con, shop.pipeline, shop.pipeline.node("features.orders"))
+        assert run(shop, "training_set", instance=instance).success
+
+
+def test_a_verdict_says_nothing_of_the_same_rows_from_other_code(shop: Sandbox) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(shop, "features/orders", instance=instance).success
+        # The same orders, which may from now on be known at another time.
+        shop.declare(lambda declared: declared["cleaned"]["orders"].update(counts={}))
+        with shop.lake() as con:
+            refresh(con, shop.pipeline)
+        assert len(left_unchecked(shop, instance)) == 3
+
+
+def left_unchecked(box: Sandbox, instance: dg.DagsterInstance) -> list[str | None]:
+    pipeline = box.pipeline
+    with box.lake() as con:
+        stored = Stored(ledger.current(con, pipeline.name))
+    return unproven(instance, pipeline, pipeline.node("features.orders"), stored)
+
+
+def test_a_leak_found_in_one_partition_is_not_forgotten_by_another(shop: Sandbox) -> None:
+    """What failed stays unproven until it passes itself, whatever is checked later."""
+    shop.replace("features.orders", "<= o.placed_at", "<= o.placed_at + INTERVAL 1 DAY")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert not run(shop, "features/orders", keys=["2024-02"], instance=instance).success
+        shop.replace("features.orders", " + INTERVAL 1 DAY", "")
+        again = run(shop, "features/orders", keys=["2024-03"], instance=instance)
+    travel = checks(again, "features/orders")["time_travel"]
+    assert not travel.passed
+    assert "2024-02" in (travel.description or "")
 
 
 def test_a_broken_contract_stores_nothing_and_stops_what_reads_it(shop: Sandbox) -> None:

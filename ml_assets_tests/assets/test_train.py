@@ -5,14 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
-from ml_assets.assets.train import code_versions, train, training_code
+from ml_assets.assets.train import code_versions, study_of, train, training_code, windows_of
+from ml_assets.component.pipeline import load_folder
 from ml_assets.errors import StorageError
 from ml_assets.registry.record import TrainingRecord, environment, read_record
 from ml_assets.tables.training import feature_names
+from ml_assets_tests.sample import FLIGHTS
 from ml_assets_tests.sandbox import ignore_waiting
 
 if TYPE_CHECKING:
@@ -131,3 +135,46 @@ def test_the_thread_count_is_not_in_the_model(mine: Finished) -> None:
     found, trials = trained(mine)
     assert trials == [1, 2]
     assert replace(found.record, threads=1) == recorded(mine)
+
+
+MONTHS = [f"2013-{month:02d}" for month in range(1, 13)]
+
+
+def year(until: datetime) -> pa.Table:
+    """Return a row an hour of 2013 whose label is known a day later, where that is by `until`."""
+    start = datetime(2013, 1, 1, 5, tzinfo=UTC)
+    asked = [start + timedelta(hours=hour) for hour in range(365 * 24)]
+    mature = [moment for moment in asked if moment + timedelta(days=1) <= until]
+    return pa.table(
+        {
+            "_partition": [f"{moment - timedelta(hours=5):%Y-%m}" for moment in mature],
+            "_prediction_time": pa.array(mature, pa.timestamp("us", "UTC")),
+            "_label_known_at": pa.array(
+                [moment + timedelta(days=1) for moment in mature], pa.timestamp("us", "UTC")
+            ),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "window", "train_on", "test_on"),
+    [
+        (datetime(2014, 1, 2, 10, tzinfo=UTC), {}, MONTHS[:11], MONTHS[11:]),
+        (datetime(2014, 1, 2, 10, tzinfo=UTC), {"train": 4}, MONTHS[7:11], MONTHS[11:]),
+        (datetime(2014, 1, 2, 10, tzinfo=UTC), {"test": 3}, MONTHS[:9], MONTHS[9:]),
+        # December is over, and a tenth of its labels are still to come.
+        (datetime(2013, 12, 30, 5, tzinfo=UTC), {}, MONTHS[:10], MONTHS[10:11]),
+    ],
+)
+def test_a_challenger_is_held_out_as_the_policy_says(
+    now: datetime, window: dict[str, Any], train_on: list[str], test_on: list[str]
+) -> None:
+    flights = load_folder(FLIGHTS)
+    declared = flights.declaration
+    policy = replace(declared.retraining, window=replace(declared.retraining.window, **window))
+    pipeline = replace(flights, declaration=declared.model_copy(update={"retraining": policy}))
+    found = windows_of(pipeline, year(now), now, challenges=True)
+    assert (list(found.train), list(found.test)) == (train_on, test_on)
+    by_hand = windows_of(pipeline, year(now), now, challenges=False)
+    assert (list(by_hand.train), list(by_hand.test)) == (MONTHS[:8], MONTHS[8:])
+    assert study_of(pipeline, "0", found) != study_of(pipeline, "0", by_hand)

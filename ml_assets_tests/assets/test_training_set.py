@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import dagster as dg
+
 from ml_assets_tests.assets.running import failed, metadata, run
 from ml_assets_tests.sandbox import build
 
@@ -51,7 +53,8 @@ def test_a_mix_of_code_is_refused_by_name(shop: Sandbox) -> None:
     pipeline = shop.pipeline
     with shop.lake() as con:
         build(con, pipeline, pipeline.node("features.orders"), ["2024-03"])
-    message = failed(run(shop, "training_set"))["training_set"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        message = failed(run(shop, "training_set", instance=instance))["training_set"]
     assert "shop would train on a mix: 2 slices are not up to date." in message
     assert "- features.orders 2024-01: code changed" in message
     assert "- features.orders 2024-02: code changed" in message

@@ -33,6 +33,21 @@ def definitions(pipeline: Pipeline) -> dg.Definitions:
     )
 
 
+def refresh(pipeline: Pipeline) -> dg.ScheduleDefinition | None:
+    """Return the schedule that refreshes the pipeline, None where none is declared."""
+    schedules = pipeline_automation(pipeline)["schedules"]
+    return next((one for one in schedules if one.name == "shop_refresh"), None)
+
+
+@pytest.mark.parametrize(("closed", "state"), [(True, "STOPPED"), (False, "RUNNING")])
+def test_an_open_history_is_decided_upon_daily(folder: Path, closed: bool, state: str) -> None:
+    if not closed:
+        edit(folder / "defs.yaml", (', end: "2024-03"', ""))
+    schedules = pipeline_automation(load_folder(folder))["schedules"]
+    (daily,) = (one for one in schedules if one.name == "shop_decide")
+    assert (daily.default_status.value, daily.cron_schedule) == (state, "30 6 * * *")
+
+
 def selected(defs: dg.Definitions, job: str) -> set[str]:
     return {
         key.to_user_string() for key in defs.resolve_job_def(job).asset_layer.executable_asset_keys
@@ -48,8 +63,17 @@ def test_one_job_builds_everything_one_the_tables_one_walks_forward(folder: Path
         "shop/features/orders",
     }
     models = {"shop/training_set", "shop/model", "shop/evaluation", "shop/promotion"}
-    assert selected(defs, "shop_pipeline") == tables | models
-    assert selected(defs, "shop_refresh") == tables
+    models |= {"shop/monitoring/reference"}
+    monitors = {f"shop/monitoring/{name}" for name in ("data_quality", "drift", "performance")}
+    loop = monitors | {
+        "shop/predictions/scores",
+        "shop/monitoring/days",
+        "shop/retraining_decision",
+    }
+    assert selected(defs, "shop_pipeline") == tables | models | loop
+    assert selected(defs, "shop_refresh") == tables | loop
+    assert selected(defs, "shop_retraining") == models
+    assert selected(defs, "shop_decide") == {"shop/retraining_decision"}
     assert selected(defs, "shop_evaluate") == {"shop/walk_forward"}
 
 
@@ -58,7 +82,8 @@ def test_the_schedule_has_the_declared_state_and_asks_for_every_partition(
     folder: Path, text: str, state: str
 ) -> None:
     edit(folder / "defs.yaml", ("enabled: false", f"enabled: {text}"))
-    [schedule] = pipeline_automation(load_folder(folder))["schedules"]
+    schedule = refresh(load_folder(folder))
+    assert schedule is not None
     assert schedule.default_status.value == state
     assert schedule.execution_timezone == "Europe/Berlin"
     with (
@@ -76,7 +101,7 @@ def test_the_schedule_has_the_declared_state_and_asks_for_every_partition(
 
 def test_no_schedule_is_made_where_none_is_declared(folder: Path) -> None:
     edit(folder / "defs.yaml", ('  schedule: {cron: "0 6 * * *", enabled: false}\n', ""))
-    assert pipeline_automation(load_folder(folder))["schedules"] == []
+    assert refresh(load_folder(folder)) is None
 
 
 def test_an_open_history_grows_with_the_clock(
@@ -90,7 +115,8 @@ def test_an_open_history_grows_with_the_clock(
     assert range_tags(pipeline) == {RANGE_START: "2024-01", RANGE_END: "2024-02"}
     monkeypatch.setenv("ML_ASSETS_NOW", "2024-01-05T00:00:00+00:00")
     assert range_tags(pipeline) == {}
-    [schedule] = pipeline_automation(pipeline)["schedules"]
+    schedule = refresh(pipeline)
+    assert schedule is not None
     with dg.build_schedule_context(
         scheduled_execution_time=datetime(2024, 1, 5, tzinfo=UTC)
     ) as context:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ml_assets import clock
 from ml_assets.automation.launch import Due, due, run_due
+from ml_assets.warehouse.appended import PromotionRow, append
 from ml_assets.warehouse.settings import Settings
+from ml_assets_tests.assets.contenders import register_like
 from ml_assets_tests.assets.running import dagsters_own_warnings, definitions
-from ml_assets_tests.sandbox import build, refresh
+from ml_assets_tests.sandbox import build, ignore_waiting, refresh
 
 if TYPE_CHECKING:
     from ml_assets_tests.finished import Finished
@@ -19,8 +22,16 @@ def found(finished: Finished) -> Due:
     return due(finished.box.pipeline, finished.settings)
 
 
+NEVER = "predictions.scores was never built"
+
+
 def test_nothing_is_due_after_a_run(mine: Finished) -> None:
+    assert found(mine) == Due([], None, NEVER)
+    with mine.instance() as instance, dagsters_own_warnings():
+        result = run_due(definitions(mine.box), mine.box.pipeline, found(mine), instance)
+    assert result.success
     assert found(mine) == Due([], None)
+    assert len(mine.versions()) == 1
 
 
 def test_another_declared_model_makes_the_model_due(mine: Finished) -> None:
@@ -46,12 +57,35 @@ def test_data_refreshed_without_the_model_makes_the_model_due(mine: Finished) ->
     assert now.model.startswith("data changed since version 1: features.weather 2013-01")
 
 
+@pytest.mark.parametrize(
+    ("to_version", "promoted"), [(2, False), (3, True)], ids=["its look", "its refit went live"]
+)
+def test_a_version_without_an_alias_was_evaluated_if_the_ledger_knows_of_it(
+    mine: Finished, to_version: int, promoted: bool
+) -> None:
+    register_like(mine)
+    assert found(mine) == Due([], "version 2 was never evaluated and promoted")
+    row = PromotionRow(
+        promoted_at=clock.now(),
+        promoted=promoted,
+        from_version=1,
+        to_version=to_version,
+        reason="a look",
+        decided_by="gate",
+        numbers={"challenger": 2},
+    )
+    with mine.box.lake() as con:
+        append(con, "flights", row, on_wait=ignore_waiting)
+    assert not mine.versions()[-1].aliases
+    assert found(mine) == Due([], None, NEVER)
+
+
 @pytest.mark.slow
 def test_the_same_data_loaded_again_makes_nothing_due(mine: Finished) -> None:
     with mine.box.lake() as con:
         for name in ("raw.weather", "cleaned.weather", "features.weather"):
             build(con, mine.box.pipeline, mine.box.pipeline.node(name))
-    assert found(mine) == Due([], None)
+    assert found(mine) == Due([], None, NEVER)
 
 
 def test_without_a_store_or_a_lake_all_is_due(
@@ -85,6 +119,8 @@ def test_a_run_builds_what_is_due_and_no_more(mine: Finished) -> None:
         for event in result.get_asset_materialization_events()
         if event.asset_key
     }
-    assert built == {"weather", "training_set", "model", "evaluation", "promotion"}
+    model = {"training_set", "model", "evaluation", "promotion"}
+    loop = {"data_quality", "reference", "scores", "days", "drift", "performance"}
+    assert built == {"weather", *model, *loop, "retraining_decision"}
     assert found(mine) == Due([], None)
     assert [one.aliases for one in mine.versions()] == [("champion",), ("challenger",)]

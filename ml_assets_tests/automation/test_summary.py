@@ -10,7 +10,9 @@ import dagster as dg
 from rich.console import Console
 
 from ml_assets.automation.summary import newest_evaluation, print_summary
+from ml_assets.registry.versions import CHAMPION, PREVIOUS, REFIT_OF, set_alias, set_tag
 from ml_assets.tables.summary import all_totals
+from ml_assets_tests.assets.contenders import register_like
 
 if TYPE_CHECKING:
     from ml_assets_tests.finished import Finished
@@ -34,6 +36,22 @@ def test_it_shows_rows_metrics_report_and_version(finished: Finished) -> None:
     assert "flights version 1 (champion)" in text
     assert about["report"] in text
     assert "make evaluate" in text
+
+
+def test_where_the_refit_went_live_it_says_so(mine: Finished) -> None:
+    (first,) = mine.versions()
+    refit = register_like(mine)
+    client, uri = mine.client(), mine.settings.tracking_uri
+    client.delete_registered_model_alias("flights", "champion")
+    with mine.instance() as instance:
+        assert "flights version 1 (no alias)" in printed(mine, instance)
+        set_tag(uri, refit, REFIT_OF, str(first.version))
+        assert "flights version 1 (no alias)" in printed(mine, instance)
+        set_alias(uri, refit, CHAMPION)
+        text = "flights version 1 (its refit, version 2, is champion)"
+        assert text in printed(mine, instance)
+        set_alias(uri, first, PREVIOUS)
+        assert "flights version 1 (previous)" in printed(mine, instance)
 
 
 def test_it_accounts_for_every_table(finished: Finished) -> None:

@@ -1,0 +1,169 @@
+"""The challenge: one look at a challenger beside the champion, its refit, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ml_assets import clock
+from ml_assets.assets.books import GATE, keep, record
+from ml_assets.assets.gate_window import (
+    Contender,
+    comparison,
+    contender,
+    operate,
+    read_window,
+)
+from ml_assets.assets.live import go_live
+from ml_assets.assets.refit import held, refit, register_refit
+from ml_assets.assets.same_code import changed_features, changed_since
+from ml_assets.assets.train import question
+from ml_assets.loop.gate import judge
+from ml_assets.ml.training_table import partitions_of
+from ml_assets.warehouse.appended import PromotionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ml_assets.assets.books import Books
+    from ml_assets.assets.refit import Refit
+    from ml_assets.assets.training_set import Reading
+    from ml_assets.loop.criterion import Criterion
+    from ml_assets.registry.versions import Version
+    from ml_assets.tables.pipeline import Pipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Who is compared with whom, on which state of the lake, and in which run."""
+
+    pipeline: Pipeline
+    books: Books
+    source: Callable[[], Reading]
+    """Raises MLAssetsError where the lake is in no state to be trained on."""
+    champion: Contender
+    challenger: Contender
+    run_id: str
+    episode: str | None
+
+    def row(
+        self, reason: str, numbers: dict[str, Any], refitted: Version | None = None
+    ) -> PromotionRow:
+        """Return the ledger's row: of the challenger that stays, or of the refit to go live."""
+        version = refitted or self.challenger.version
+        return PromotionRow(
+            promoted_at=clock.now(),
+            promoted=refitted is not None,
+            from_version=self.champion.version.version,
+            to_version=version.version,
+            reason=reason,
+            decided_by=GATE,
+            numbers={"challenger": self.challenger.version.version, **numbers},
+            episode=self.episode,
+            run_id=self.run_id,
+        )
+
+
+def challenge(
+    pipeline: Pipeline,
+    books: Books,
+    champion: Version,
+    challenger: Version,
+    source: Callable[[], Reading],
+    run_id: str,
+    episode: str | None,
+) -> PromotionRow:
+    """Judge the challenger and do what follows; return the row as it was written."""
+    from ml_assets.registry.versions import CHALLENGER, set_alias
+
+    keep(books, challenger)
+    set_alias(books.tracking_uri, challenger, CHALLENGER)
+    look = Look(
+        pipeline=pipeline,
+        books=books,
+        source=source,
+        champion=contender(books.settings, champion),
+        challenger=contender(books.settings, challenger),
+        run_id=run_id,
+        episode=episode,
+    )
+    row = _look(look)
+    if row.promoted:
+        return go_live(books, row)
+    record(books, row)
+    return row
+
+
+def _look(look: Look) -> PromotionRow:
+    """Return what the look comes to; a refit that is to go live is registered by then."""
+    obstacle = _obstacle(look)
+    if obstacle:
+        return look.row(obstacle, {})
+    settings, source = look.books.settings, look.source()
+    both = (look.champion, look.challenger)
+    rows = read_window(look.pipeline, settings, source, *both)
+    if not rows.num_rows:
+        nothing = "Not enough data: no row with a known label that neither version was trained on."
+        return look.row(nothing, {"window": []})
+    window = comparison(look.pipeline, rows, *both)
+    seen = operate(look.pipeline, settings, rows, *both, look.books.on_wait)
+    verdict = judge(window, seen, look.pipeline.declaration.retraining.gate)
+    numbers: dict[str, Any] = {
+        "window": partitions_of(rows),
+        "snapshot": source.snapshot,
+        "criteria": _told(verdict.reasons),
+    }
+    if not verdict.passed:
+        return look.row(_why_not(verdict.reasons), numbers)
+    why = verdict.reasons[0].sentence
+    look.books.on_wait(f"{look.challenger.name} passed and is refitted on all data. {why}")
+    made = refit(look.pipeline, settings, source, look.challenger, look.run_id)
+    return _refitted(look, made, held(settings, made, rows, window, look.books.on_wait), numbers)
+
+
+def _refitted(
+    look: Look, made: Refit, shown: Sequence[Criterion], numbers: dict[str, Any]
+) -> PromotionRow:
+    """Return the row with which a refit goes live, or is refused."""
+    numbers = {**numbers, "refit": _told(shown)}
+    failed = [one.sentence for one in shown if not one.passed]
+    if failed:
+        return look.row(f"It passed, but not its refit. {' '.join(failed)}", numbers)
+    version = register_refit(look.books.settings, made, look.challenger, look.run_id)
+    return look.row(numbers["criteria"][0]["sentence"], numbers, version)
+
+
+def _obstacle(look: Look) -> str:
+    """Say what forbids to compare, other code or another question, or nothing."""
+    changed = (
+        (look.challenger, changed_since(look.pipeline, look.challenger.record)),
+        (look.champion, changed_features(look.pipeline, look.champion.record)),
+    )
+    texts = [
+        f"{who.name} was trained on other code of {', '.join(names)} than today's"
+        for who, names in changed
+        if names
+    ]
+    asked, today = look.champion.record.question, question(look.pipeline)
+    if asked not in {"", today}:
+        texts.append(f"{look.champion.name} answers {asked}, the question is {today}")
+    if not texts:
+        return ""
+    return (
+        f"Not compared: {'; '.join(texts)}. Train a version as declared today, or decide yourself:"
+        f" `ml-assets promote {look.pipeline.name} <version>`."
+    )
+
+
+def _told(criteria: Sequence[Criterion]) -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "passed": one.passed, "sentence": one.sentence, "numbers": one.numbers}
+        for one in criteria
+    ]
+
+
+def _why_not(criteria: Sequence[Criterion]) -> str:
+    """Return the sentences of what failed; the first criterion is in the way unjudged as well."""
+    first, *others = criteria
+    failed = [] if first.passed else [first.sentence]
+    return " ".join([*failed, *(one.sentence for one in others if one.passed is False)])

@@ -1,0 +1,171 @@
+"""The monitors as assets: what they found per partition, in the lake, as checks and in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ml_assets.assets.days import DAYS, references
+from ml_assets.assets.decision import history
+from ml_assets.assets.shell import asset_key, lake_of
+from ml_assets.assets.slices import REFRESH_TAG, keys_of, run_id
+from ml_assets.assets.step import step_asset
+from ml_assets.tables.findings import (
+    MONITOR,
+    Found,
+    findings_table,
+    newest_windows,
+    read_findings,
+    store_findings,
+)
+from ml_assets.tables.monitored import days_table
+from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.training import spine
+from ml_assets.tables.views import View, view
+from ml_assets.warehouse import ledger
+from ml_assets.warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ml_assets.tables.pipeline import Pipeline
+
+Severity = dg.AssetCheckSeverity
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """One monitor of a changed world: what it looks for, and the plot of its newest view."""
+
+    name: str
+    causes: tuple[str, ...]
+    description: str
+    look: Callable[[Pipeline, View], Sequence[Found]]
+    plot: Callable[[Sequence[Found]], Mapping[str, Any]]
+    of_probabilities: frozenset[str] = frozenset()
+    """Causes that only a model of probabilities can be asked for: no checks for regression."""
+
+    def checked(self, pipeline: Pipeline) -> list[str]:
+        """Return the causes that can be judged in `pipeline`, each of which is a check."""
+        binary = pipeline.declaration.model.problem == "binary"
+        return [cause for cause in self.causes if binary or cause not in self.of_probabilities]
+
+
+def monitor_asset(pipeline: Pipeline, monitor: Monitor) -> dg.AssetsDefinition:
+    """Return the asset that looks at every window whose statistics changed."""
+    table = findings_table(pipeline, monitor.name)
+    return step_asset(
+        pipeline,
+        ("monitoring", monitor.name),
+        lambda pipeline, context: _look(pipeline, context, monitor),
+        after=[DAYS],
+        kinds={"duckdb"},
+        description=monitor.description,
+        partitioned=table.partitioned,
+        metadata={"dagster/table_name": f"{pipeline.name}.{table.dotted}"},
+        checks=[
+            dg.AssetCheckSpec(
+                cause,
+                asset=asset_key(pipeline, "monitoring", monitor.name),
+                description=f"The newest closed window shows no {cause.replace('_', ' ')}.",
+            )
+            for cause in monitor.checked(pipeline)
+        ],
+    )
+
+
+def _look(
+    pipeline: Pipeline, context: dg.AssetExecutionContext, monitor: Monitor
+) -> dg.MaterializeResult[None]:
+    of = references(pipeline, Settings.from_environment())
+    with lake_of(context, pipeline).get_connection() as con:
+        past = history(context.instance, con, pipeline, None)
+        stored = Stored(ledger.current(con, pipeline.name))
+        for key in _due(context, pipeline, monitor.name, stored):
+            window = pipeline.partitions.window(key)
+            seen = view(con, pipeline, of, key, past.answered_before(window.end))
+            found = [] if seen is None else list(monitor.look(pipeline, seen))
+            for item in found:
+                context.log.info(f"{key}: {item.reason}")
+            store_findings(
+                con,
+                pipeline,
+                monitor.name,
+                window,
+                found,
+                _inputs(pipeline, stored, key),
+                run_id=run_id(context),
+                on_wait=context.log.info,
+            )
+        everything = read_findings(con, pipeline, monitor.name)
+    newest = newest_windows(everything)
+    return dg.MaterializeResult(
+        metadata={**_numbers(newest), **monitor.plot(list(newest.values()))},
+        check_results=[
+            check_result(pipeline, monitor.name, cause, newest.get(cause), Severity.WARN)
+            for cause in monitor.checked(pipeline)
+        ],
+    )
+
+
+def check_result(
+    pipeline: Pipeline,
+    monitor: str,
+    cause: str,
+    found: Found | None,
+    severity: dg.AssetCheckSeverity,
+) -> dg.AssetCheckResult:
+    """Return the check of one cause; what could not be judged does not pass."""
+    return dg.AssetCheckResult(
+        asset_key=asset_key(pipeline, "monitoring", monitor),
+        check_name=cause,
+        passed=found is not None and found.verdict == "ok",
+        severity=severity,
+        description="nothing was scored yet"
+        if found is None
+        else f"{found.period}: {found.reason}",
+        metadata={"verdict": "not enough data"}
+        if found is None
+        else {"period": found.period, "verdict": found.verdict, "statistic": found.statistic},
+    )
+
+
+def _due(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, monitor: str, stored: Stored
+) -> list[str]:
+    """Return the counted partitions of the run, in a refresh those whose statistics changed."""
+    counted = {item.partition for item in stored.of(days_table(pipeline))}
+    keys = [key for key in keys_of(context, spine(pipeline)[0]) if key is not None]
+    before = {item.partition: item.inputs for item in stored.of(findings_table(pipeline, monitor))}
+    again = REFRESH_TAG not in context.run.tags
+    return [
+        key
+        for key in keys
+        if key in counted and (again or before.get(key) != _inputs(pipeline, stored, key))
+    ]
+
+
+def _inputs(pipeline: Pipeline, stored: Stored, key: str) -> dict[str, dict[str, str]]:
+    """Return the versions of all statistics up to `key`, a CUSUM adds them up, and the settings."""
+    declared = pipeline.declaration.monitoring
+    return {
+        "monitoring": {WHOLE: f"{MONITOR}, {declared}"},
+        "monitoring.days": {
+            item.partition: item.data_version
+            for item in stored.of(days_table(pipeline))
+            if item.partition is not None and item.partition <= key
+        },
+    }
+
+
+def _numbers(newest: Mapping[str, Found]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for cause, found in newest.items():
+        told[f"{cause} verdict"] = found.verdict
+        told[f"{cause} reason"] = found.reason
+        for name, value in (("statistic", found.statistic), ("threshold", found.threshold)):
+            if value is not None:
+                told[f"{cause} {name}"] = dg.MetadataValue.float(value)
+    return told

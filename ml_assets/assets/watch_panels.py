@@ -1,0 +1,113 @@
+"""What the monitors measured in every window, as panels of the loop's page."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ml_assets.reports.watch import Mark, Panel
+    from ml_assets.tables.findings import Found
+
+WINDOWS = 60
+"""The newest windows of each panel."""
+DAYS = 400
+"""The newest days of the CUSUM."""
+
+
+def panels(found: Sequence[Found]) -> list[Panel]:
+    """Return loss, observed / expected, CUSUM and drift over the windows, oldest first."""
+    return [_loss(found), _ratio(found), _cusum(found), _drift(found)]
+
+
+def _loss(found: Sequence[Found]) -> Panel:
+    from ml_assets.reports.watch import Panel
+
+    realised = [
+        (one, one.details["loss"])
+        for one in _of(found, "performance")
+        if one.details.get("loss") is not None
+    ]
+    estimated = [(one, one.statistic) for one in _of(found, "estimate")]
+    return Panel(
+        name="Loss",
+        note="Where labels are known; beside it what the model's own probabilities let expect.",
+        keys=_keys(found, "performance", "estimate"),
+        own=_marks(realised),
+        other=_marks(estimated),
+    )
+
+
+def _ratio(found: Sequence[Found]) -> Panel:
+    from ml_assets.reports.watch import Panel
+
+    return Panel(
+        name="Observed / expected",
+        note="Mean label over mean prediction; 1 is calibrated.",
+        keys=_keys(found, "observed_expected"),
+        own=_marks((one, one.statistic) for one in _of(found, "observed_expected")),
+        level=1.0,
+    )
+
+
+def _cusum(found: Sequence[Found]) -> Panel:
+    """Return the larger of both sums on each day; one that passes the limit is an alarm."""
+    from ml_assets.reports.watch import Mark, Panel
+
+    marks, limits = [], []
+    for one in _of(found, "calibration"):
+        if one.details.get("first") is None:
+            continue
+        first = date.fromisoformat(one.details["first"])
+        sums = zip(one.details["under_predicts"], one.details["over_predicts"], strict=True)
+        for number, both in enumerate(sums):
+            day, value = str(first + timedelta(days=number)), max(both)
+            alarm = one.threshold is not None and value > one.threshold
+            marks.append(Mark(at=day, value=value, text=_told(one, value), alarm=alarm))
+            if one.threshold is not None:
+                limits.append((day, one.threshold))
+    keys = [mark.at for mark in marks[-DAYS:]]
+    return Panel(
+        name="Calibration CUSUM",
+        note="Daily residuals added up, in deviations of a day; dashed, the limit.",
+        keys=keys,
+        own=marks[-DAYS:],
+        limit=[(day, value) for day, value in limits if day in set(keys)],
+    )
+
+
+def _drift(found: Sequence[Found]) -> Panel:
+    from ml_assets.reports.watch import Panel
+
+    return Panel(
+        name="Feature drift",
+        note="Population stability index, weighted by the features' importance.",
+        keys=_keys(found, "drift"),
+        own=_marks((one, one.statistic) for one in _of(found, "drift")),
+    )
+
+
+def _of(found: Iterable[Found], cause: str) -> list[Found]:
+    own = sorted((one for one in found if one.cause == cause), key=lambda one: one.event_time)
+    return own[-WINDOWS:]
+
+
+def _keys(found: Iterable[Found], *causes: str) -> list[str]:
+    every = [*found]
+    return sorted({one.period for cause in causes for one in _of(every, cause)})
+
+
+def _marks(values: Iterable[tuple[Found, float | None]]) -> list[Mark]:
+    from ml_assets.reports.watch import Mark
+
+    return [
+        Mark(at=one.period, value=value, text=_told(one, value), alarm=one.verdict == "alarm")
+        for one, value in values
+        if value is not None
+    ]
+
+
+def _told(found: Found, value: float) -> str:
+    return f"{value:.3g}, version {found.model_version}, {found.verdict}"

@@ -1,0 +1,47 @@
+"""What the verbs share: the pipeline that is named, and where its data is."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
+
+
+def pipeline_named(name: str) -> Pipeline:
+    """Return the pipeline called `name`; a ClickException names those there are."""
+    from ml_assets.component.pipeline import load_folder
+
+    return load_folder(folder_named(name))
+
+
+def folder_named(name: str) -> Path:
+    """Return the folder of the pipeline called `name`; a ClickException names those there are."""
+    from ml_assets.definitions import pipeline_folders
+
+    folders = {folder.name: folder for folder in pipeline_folders()}
+    if name not in folders:
+        raise click.ClickException(f"No pipeline {name!r}. There are: {', '.join(folders)}.")
+    return folders[name]
+
+
+def who() -> str:
+    """Return the name of the operating system's user, its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def settings() -> Settings:
+    """Return where data, catalog and storage are, from the environment."""
+    from ml_assets.warehouse.settings import Settings
+
+    return Settings.from_environment()

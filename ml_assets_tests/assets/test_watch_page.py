@@ -1,0 +1,96 @@
+"""The loop's page on a pipeline that was scored, monitored and decided upon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ml_assets.assets.watch_page import watch
+from ml_assets.assets.watch_panels import DAYS, WINDOWS, panels
+from ml_assets.registry.versions import champion
+from ml_assets.tables.findings import all_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml_assets.reports.watch import Watch
+    from ml_assets.tables.findings import Found
+    from ml_assets_tests.finished import Finished
+
+DECISION = "retraining_decision"
+
+
+@pytest.fixture
+def decided(monitored: Finished) -> Finished:
+    assert not monitored.run(DECISION)
+    return monitored
+
+
+def seen(mine: Finished) -> Watch:
+    version = champion(mine.settings.tracking_uri, "flights")
+    with mine.box.lake() as con:
+        return watch(con, mine.box.pipeline, version)
+
+
+def stored(mine: Finished) -> list[Found]:
+    with mine.box.lake() as con:
+        return all_findings(con, mine.box.pipeline)
+
+
+def test_a_decision_leaves_the_page_and_says_where(decided: Finished) -> None:
+    path = decided.settings.data / "reports" / "flights_loop.html"
+    assert decided.latest(DECISION)["page"] == str(path)
+    text = path.read_text(encoding="utf-8")
+    assert "Version 1 is live" in text
+    assert "Mar 2013" in text
+
+
+def test_it_says_what_the_tables_say(decided: Finished) -> None:
+    page = seen(decided)
+    assert page.decision is not None
+    assert page.decision.why == decided.latest(DECISION)["reason"]
+    said = {one.cause.replace("_", " "): one.verdict for one in stored(decided)}
+    assert {str(line.at): line.what for line in page.verdicts} == said
+    assert [line.what for line in page.promotions] == ["version 1 went live"]
+    drift = next(one for one in stored(decided) if one.cause == "drift")
+    assert [mover.feature for mover in page.movers] == [
+        mover["feature"] for mover in drift.details["movers"]
+    ]
+
+
+def test_panels_show_each_window_once_in_time_order(decided: Finished) -> None:
+    found = stored(decided)
+    loss, ratio, cusum, drift = panels(found)
+    (window,) = {one.period for one in found if one.cause == "drift"}
+    assert [mark.at for mark in drift.own] == [window]
+    assert [*loss.keys] == [*ratio.keys] == [window]
+    assert len(cusum.own) == len({mark.at for mark in cusum.own})
+    assert all(day.startswith(window) for day in cusum.keys)
+
+
+def test_days_and_windows_of_long_histories_are_the_newest(decided: Finished) -> None:
+    found = [*_repeated(stored(decided), 100)]
+    for panel in panels(found):
+        assert len(panel.keys) <= (DAYS if "CUSUM" in panel.name else WINDOWS)
+        for mark in (*panel.own, *panel.other):
+            assert mark.at in panel.keys
+        assert {day for day, _ in panel.limit} <= {*panel.keys}
+
+
+def _repeated(found: list[Found], times: int) -> Iterator[Found]:
+    from dataclasses import replace
+    from datetime import date, timedelta
+
+    for number in range(times):
+        later = timedelta(days=31 * number)
+        for one in found:
+            details = dict(one.details)
+            if details.get("first"):
+                details["first"] = str(date.fromisoformat(details["first"]) + later)
+            yield replace(
+                one,
+                period=f"{(one.event_time + later):%Y-%m-%d}",
+                event_time=one.event_time + later,
+                details=details,
+            )
