@@ -1,0 +1,1 @@
+"""Retraining policies compared on the past: a simulation over stored predictions."""

@@ -1,0 +1,130 @@
+"""When the past is looked at: a tick per partition, at the moment its labels count as closed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml_assets import clock
+from ml_assets.backtest.past import EPOCH, NEVER
+from ml_assets.errors import DataError, DeclarationError
+from ml_assets.ml import split
+from ml_assets.monitors.findings import CLOSED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.backtest.past import Outcomes, Past
+
+
+STEP = timedelta(hours=6)
+FEWEST = 2
+"""Partitions that a first model needs: one to fit and one to tune on."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A partition has closed: what is known of it at `moment` can be judged and trained on."""
+
+    key: str
+    moment: datetime
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The partitions that are lived through again, and the ticks while they are."""
+
+    opening: datetime
+    """When the first of them begins and the first model has to be there."""
+    ticks: tuple[Tick, ...]
+    """After the opening, in order; the last partition has none, as nothing is scored after it."""
+    keys: tuple[str, ...]
+    """The partitions lived through."""
+
+
+def calendar(
+    past: Past, closings: Mapping[str, datetime], first: str | None, last: str | None
+) -> Calendar:
+    """Return the calendar from the partition `first`, by default the walk-forward's, to `last`.
+
+    The last closed partition ends it at the latest: what is measured must have its labels.
+    """
+    closed = _closed(past, closings)
+    begin = _begin(past, closed) if first is None else _known(first, closed)
+    end = closed[-1] if last is None else _known(last, closed)
+    lived = tuple(key for key in closed if begin <= key <= end)
+    if len(lived) < 2 or begin in closed[:FEWEST]:
+        raise DataError(
+            f"From {begin} to {end} no policy has anything to decide.",
+            f"Leave {FEWEST} partitions before the first, to train and to tune the first model, and"
+            f" live through at least two; closed are {closed[0]} to {closed[-1]}.",
+        )
+    opening = past.pipeline.partitions.window(begin).start
+    ticks: list[Tick] = []
+    for key in (key for key in closed if key < lived[-1]):
+        before = ticks[-1].moment if ticks else closings[key]
+        ticks.append(Tick(key, max(closings[key], before)))
+    return Calendar(opening, tuple(tick for tick in ticks if tick.moment > opening), lived)
+
+
+def closings(past: Past) -> dict[str, datetime]:
+    """Return when each partition had its labels; the end of the next six hours at the latest.
+
+    As in production: 95 % of the labels that are known or may still come. Of one that has not
+    closed yet a moment to come is returned.
+    """
+    now = clock.now()
+    with past.lake() as con:
+        return {key: _closing(past, con, key, now) for key in past.keys}
+
+
+def most_known(outcomes: Outcomes, end: datetime) -> datetime:
+    """Return when 95 % of the labels that ever came were known, `end` at the earliest."""
+    known = np.sort(outcomes.known_at[outcomes.known_at != NEVER])
+    last = known[math.ceil(CLOSED * len(known)) - 1] if len(known) else 0
+    return max(end, EPOCH + timedelta(microseconds=int(last)))
+
+
+def _closing(past: Past, con: DuckDBPyConnection, key: str, now: datetime) -> datetime:
+    outcomes = past.outcomes[key]
+    moment = most_known(outcomes, past.pipeline.partitions.window(key).end)
+    while moment <= now and not _all_but_few(outcomes, past.settled(moment, con), moment):
+        moment += STEP
+    return moment
+
+
+def _all_but_few(outcomes: Outcomes, settled: np.datetime64 | None, moment: datetime) -> bool:
+    known = outcomes.known(moment)
+    awaited = ~known if settled is None else ~known & (outcomes.dates > settled)
+    return bool(known.sum() >= CLOSED * (known.sum() + awaited.sum()) > 0)
+
+
+def _closed(past: Past, closings: Mapping[str, datetime]) -> list[str]:
+    now = clock.now()
+    closed = [key for key in past.keys if closings[key] <= now]
+    if not closed:
+        raise DataError(
+            f"No partition of {past.pipeline.name} has its labels yet.",
+            f"Materialize {past.pipeline.declaration.label.table}, or wait for them.",
+        )
+    return closed
+
+
+def _begin(past: Past, closed: Sequence[str]) -> str:
+    """Return the first partition that the walk-forward tests."""
+    return split.walk_forward(closed, past.pipeline.declaration.model.split)[0].test[0]
+
+
+def _known(key: str, closed: Sequence[str]) -> str:
+    if key not in closed:
+        raise DeclarationError(
+            f"{key} is no closed partition.", f"These are {closed[0]} to {closed[-1]}."
+        )
+    return key

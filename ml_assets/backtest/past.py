@@ -1,0 +1,213 @@
+"""What a backtest looks back on: the lake's entities at one snapshot, with what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ml_assets.errors import DataError, DeclarationError
+from ml_assets.ml.training_table import CLUSTER, LABEL, LABEL_KNOWN_AT, PARTITION, PREDICTION_TIME
+from ml_assets.sql.names import columns, literal, quote
+from ml_assets.tables.freshness import require_one_version, training_tables
+from ml_assets.tables.label_delay import settled_until
+from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.training import entities_sql, feature_names, labels_sql, spine
+from ml_assets.warehouse import ledger
+from ml_assets.warehouse.lake import connect
+from ml_assets.warehouse.snapshots import current_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from ml_assets.ml.training_table import Bools, Floats, Ints
+    from ml_assets.monitors.days import Dates
+    from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = int(np.iinfo(np.int64).max)
+"""When a label becomes known that never does."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One entry per entity of a partition, by key: what is needed to measure, and no feature."""
+
+    dates: Dates
+    label: Floats
+    """NaN where there is none."""
+    known_at: Ints
+    """Microseconds since 1970 in UTC, NEVER without a label."""
+
+    def known(self, as_of: datetime) -> Bools:
+        """Return which labels are known at `as_of`."""
+        known: Bools = self.known_at <= micros(as_of)
+        return known
+
+
+@dataclass(frozen=True)
+class Past:
+    """The built partitions of a pipeline at one snapshot of its lake; nothing is written there."""
+
+    pipeline: Pipeline
+    settings: Settings
+    snapshot: int
+    content: Mapping[str, str]
+    """Partition to a hash of everything in the lake that its rows come from, in time order."""
+    _settled: dict[datetime, np.datetime64 | None] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> list[str]:
+        """The built partitions in time order."""
+        return list(self.content)
+
+    @cached_property
+    def features(self) -> list[str]:
+        """The model's feature columns."""
+        return feature_names(self.pipeline)
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, Outcomes]:
+        """The outcomes of every partition."""
+        return {key: _outcomes(_inside(self._facts, [key])) for key in self.keys}
+
+    @contextmanager
+    def lake(self) -> Iterator[DuckDBPyConnection]:
+        """Connect to the snapshot, to read."""
+        with connect(self.pipeline.name, self.settings, snapshot=self.snapshot) as con:
+            yield con
+
+    def settled(
+        self, moment: datetime, con: DuckDBPyConnection | None = None
+    ) -> np.datetime64 | None:
+        """Return the last day of whose labels none is awaited at `moment`, None of none."""
+        if moment not in self._settled:
+            with nullcontext(con) if con else self.lake() as own:
+                self._settled[moment] = settled_until(own, self.pipeline, moment)
+        return self._settled[moment]
+
+    def over(self, moment: datetime) -> list[str]:
+        """Return the partitions that are over at `moment`."""
+        window = self.pipeline.partitions.window
+        return [key for key in self.keys if window(key).end <= moment]
+
+    def rows(self, key: str) -> pa.Table:
+        """Return all entities of a partition with features and labels, sorted by key."""
+        return _inside(self._everything, [key])
+
+    def training_rows(self, keys: Sequence[str], as_of: datetime) -> pa.Table:
+        """Return the rows of some partitions whose label is known at `as_of`, sorted by key."""
+        return _known(_inside(self._everything, keys), as_of)
+
+    def known_facts(self, keys: Sequence[str], as_of: datetime) -> pa.Table:
+        """Return keys, times, labels and slices of the same rows, partition by partition."""
+        parts = [_known(_inside(self._facts, [key]), as_of) for key in keys]
+        return pa.concat_tables(parts) if parts else self._facts.slice(0, 0)
+
+    @cached_property
+    def _everything(self) -> pa.Table:
+        return self._read(self.features)
+
+    @cached_property
+    def _facts(self) -> pa.Table:
+        slices = self.pipeline.declaration.evaluation.slices
+        return self._read([name for name in slices if name in self.features])
+
+    def _read(self, names: list[str]) -> pa.Table:
+        with self.lake() as con:
+            return con.execute(_sql(self.pipeline, names)).to_arrow_table()
+
+
+def look_back(pipeline: Pipeline, settings: Settings) -> Past:
+    """Return the past as the lake holds it now; MLAssetsError where its tables are not built."""
+    node, table = spine(pipeline)
+    if not node.partitioned or table.time is None:
+        raise DeclarationError(
+            f"{pipeline.name} has no partitions in time to live through again.",
+            f"Declare the time of {node.dotted}.",
+        )
+    with connect(pipeline.name, settings, read_only=True) as con:
+        con.begin()
+        snapshot, content = current_snapshot(con, pipeline.name), _content(con, pipeline)
+        con.rollback()
+    return Past(pipeline, settings, snapshot, content)
+
+
+def micros(moment: datetime) -> int:
+    """Return an instant in microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _content(con: DuckDBPyConnection, pipeline: Pipeline) -> dict[str, str]:
+    stored = Stored(ledger.current(con, pipeline.name))
+    require_one_version(pipeline, stored)
+    tables = {node.dotted: stored.of(node) for node in training_tables(pipeline)}
+    built = [item.partition for item in tables[spine(pipeline)[0].dotted]]
+    keys = sorted(key for key in built if key is not None)
+    if not keys:
+        raise DataError(
+            f"{pipeline.name} has no built partition.", f"Run `ml-assets run {pipeline.name}`."
+        )
+    return {
+        key: digest(
+            {
+                name: {
+                    item.partition or WHOLE: item.data_version
+                    for item in slices
+                    if item.partition in {key, None}
+                }
+                for name, slices in tables.items()
+            }
+        )
+        for key in keys
+    }
+
+
+def digest(meaning: object) -> str:
+    """Return a short hash of plain data."""
+    text = json.dumps(meaning, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _sql(pipeline: Pipeline, names: list[str]) -> str:
+    _, table = spine(pipeline)
+    key, zone = list(table.key), literal(pipeline.declaration.time_zone)
+    local = f"timezone({zone}, entities.{quote(table.time or '')})"
+    return f"""
+        SELECT entities.*, CAST({local} AS DATE) AS {CLUSTER},
+            entities.{quote(table.prediction_time or "")} AS {PREDICTION_TIME},
+            labels._label AS {LABEL}, labels._label_known_at AS {LABEL_KNOWN_AT}
+        FROM ({entities_sql(pipeline, names, None)}) AS entities
+        LEFT JOIN ({labels_sql(pipeline, key)}) AS labels USING ({columns(key)})
+        ORDER BY {columns(key)}
+    """
+
+
+def _inside(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    return table.filter(pc.is_in(table[PARTITION], value_set=pa.array(keys, pa.string())))
+
+
+def _known(table: pa.Table, as_of: datetime) -> pa.Table:
+    known = pc.less_equal(table[LABEL_KNOWN_AT], pa.scalar(as_of, pa.timestamp("us", "UTC")))
+    return table.filter(pc.and_kleene(pc.is_valid(table[LABEL]), known))
+
+
+def _outcomes(table: pa.Table) -> Outcomes:
+    label = table[LABEL].fill_null(np.nan).to_numpy().astype(np.float64)
+    known = table[LABEL_KNOWN_AT].cast(pa.int64()).fill_null(NEVER).to_numpy()
+    return Outcomes(
+        table[CLUSTER].to_numpy().astype("datetime64[D]"),
+        label,
+        np.where(np.isnan(label), NEVER, known),
+    )

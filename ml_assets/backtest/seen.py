@@ -1,0 +1,165 @@
+"""What a policy may know when a partition has closed: nothing that happened later."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml_assets.backtest.models import watched
+from ml_assets.backtest.past import digest
+from ml_assets.loop.history import Decision
+from ml_assets.ml import metrics
+from ml_assets.tables.challenger import repeats
+from ml_assets.tables.findings import Found
+from ml_assets.tables.looks import drift_found, performance_found
+from ml_assets.tables.views import make_view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ml_assets.backtest.calendar import Tick
+    from ml_assets.backtest.models import Model, Models, Usual
+    from ml_assets.loop.history import History
+    from ml_assets.monitors.days import Days
+    from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.tables.views import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The live model at a tick, what it scored so far, and what was decided before."""
+
+    tick: Tick
+    number: int
+    """Of the tick, the first is 1."""
+    models: Models
+    model: Model
+    version: int
+    """Of the live model; the first is 1 and each promotion counts one on."""
+    scored: Sequence[str]
+    """The partitions up to the tick's that the live model scored, in order."""
+    history: History
+    said: Sequence[Found]
+    """What the monitors said at earlier ticks of the live model."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline that is lived through."""
+        return self.models.past.pipeline
+
+    @property
+    def judges(self) -> bool:
+        """Whether the tick's partition was scored by the live model, and says something of it."""
+        return self.tick.key in self.scored
+
+    @cached_property
+    def usual(self) -> Usual:
+        """The live model's reference, with its metrics out of fold."""
+        return self.models.usual(self.model)
+
+    @cached_property
+    def view(self) -> View:
+        """What the monitors look at; there is nothing to see unless the partition `judges`."""
+        days = [self.models.days(self.model, key, self.tick.moment) for key in self.scored]
+        return make_view(
+            self.pipeline,
+            self.tick.key,
+            self.version,
+            self.usual.reference,
+            joined(days),
+            self.history.answered_until,
+        )
+
+    @cached_property
+    def found(self) -> list[Found]:
+        """What the monitors that may retrain say of the tick's partition."""
+        if not self.judges:
+            return []
+        text = self.models.shelf.text("findings", self._looked_at, self._look)
+        own = {"event_time": self._ends, "model_version": self.version}
+        return [Found(**{**one, **own}) for one in json.loads(text)]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a challenger would be trained and tuned on just what the live model was."""
+        past, moment = self.models.past, self.tick.moment
+        known = past.known_facts(past.over(moment), moment)
+        return repeats(past.pipeline, known, self.model.windows, moment)
+
+    @property
+    def _looked_at(self) -> str:
+        """Return the hash of everything that decides what the monitors find."""
+        declared, outcomes = self.pipeline.declaration, self.models.past.outcomes
+        moment = self.tick.moment
+        known = [int(outcomes[key].known(moment).sum()) for key in self.scored]
+        content = [self.models.past.content[key] for key in self.scored]
+        drift = declared.retraining.trigger.drift is not None
+        answered = self.history.answered_until
+        settled = self.models.past.settled(moment)
+        told = [
+            watched(self.model),
+            content,
+            known,
+            settled,
+            asdict(declared.monitoring),
+            answered,
+            drift,
+        ]
+        return digest(told)
+
+    def _look(self) -> str:
+        found = performance_found(self.pipeline, self.view)
+        if self.pipeline.declaration.retraining.trigger.drift is not None:
+            found += drift_found(self.pipeline, self.view)
+        return json.dumps([{**vars(one), "event_time": None} for one in found])
+
+    def metric(self, name: str) -> float:
+        """Return a metric of the live model on the tick's partition, by the labels known."""
+        outcomes = self.models.past.outcomes[self.tick.key]
+        known = outcomes.known(self.tick.moment)
+        score = self.models.scores(self.model, self.tick.key)
+        problem = self.pipeline.declaration.model.problem
+        return metrics.measure(problem, outcomes.label[known], score[known])[name]
+
+    def hold(self, reason: str) -> Decision:
+        """Return the decision to leave things as they are."""
+        return Decision(
+            action="hold",
+            cause=None,
+            reason=reason,
+            event_time=self._ends,
+            decided_at=self.tick.moment,
+        )
+
+    def retrain(self, cause: str, reason: str) -> Decision:
+        """Return the decision to retrain."""
+        return Decision(
+            action="retrain",
+            cause=cause,
+            reason=reason,
+            event_time=self._ends,
+            decided_at=self.tick.moment,
+            episode=f"{cause}-{self.tick.key}",
+        )
+
+    @property
+    def _ends(self) -> datetime:
+        return self.pipeline.partitions.window(self.tick.key).end
+
+
+def joined(parts: Sequence[Days]) -> Days:
+    """Return the days of several partitions, which follow each other, as one."""
+    first = parts[0]
+    names = [name for name in vars(first) if name != "histograms"]
+    return type(first)(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
+        histograms={
+            name: np.concatenate([part.histograms[name] for part in parts])
+            for name in first.histograms
+        },
+    )

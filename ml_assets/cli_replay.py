@@ -1,0 +1,68 @@
+"""The verb that lives through the past: replay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ml_assets.cli_shared import pipeline_named, settings
+from ml_assets.errors import MLAssetsError
+
+if TYPE_CHECKING:
+    from ml_assets.tables.pipeline import Pipeline
+
+
+@click.command()
+@click.argument("pipeline")
+@click.option("--from", "first", help="First partition to live through, such as 2013-04.")
+@click.option("--to", "last", help="Last one; by default the last that is over.")
+@click.option("--fresh", is_flag=True, help="Forget what was lived through, and begin anew.")
+def replay(pipeline: str, first: str | None, last: str | None, *, fresh: bool) -> None:
+    """Live through past partitions as production would have, in a world of its own.
+
+    Tables, scores, monitors, decisions, retrainings and the gate are the real ones; the clock is
+    set. It can be stopped at any time: the same command goes on after the last finished refresh.
+    By default it begins where model.split.walk_forward_from says.
+    """
+    from rich.console import Console
+
+    from ml_assets.replay.pages import write_pages
+    from ml_assets.replay.replay import replay as live_through
+    from ml_assets.replay.root import root_of
+    from ml_assets.replay.terminal import terminal_table
+
+    loaded = pipeline_named(pipeline)
+    begin, end = _bounds(loaded, first, last)
+    root = root_of(settings(), pipeline, begin, end)
+    try:
+        periods = live_through(loaded, begin, end, root, click.echo, fresh=fresh)
+    except KeyboardInterrupt:
+        raise click.ClickException("Stopped; the same command goes on.") from None
+    problem = loaded.declaration.model.problem
+    console = Console()
+    console.print(terminal_table(pipeline, problem, periods))
+    for name, path in write_pages(root, loaded, periods).items():
+        console.print(f"{name:<9} {path}", soft_wrap=True, highlight=False)
+
+
+def _bounds(pipeline: Pipeline, first: str | None, last: str | None) -> tuple[str, str]:
+    """Return the first and the last partition; MLAssetsError where there are too few."""
+    from ml_assets.replay.calendar import FEWEST
+
+    every = pipeline.partitions.keys()
+    declared = pipeline.declaration.model.split.walk_forward_from
+    first = first or declared or next(iter(every[FEWEST:]), None)
+    if first is None:
+        raise MLAssetsError(
+            f"{pipeline.name} has {len(every)} partitions, too few to replay.",
+            f"A replay trains on {FEWEST} before it begins.",
+        )
+    last = last or every[-1]
+    for option, key in (("--from", first), ("--to", last)):
+        if key not in every:
+            raise MLAssetsError(
+                f"{option} {key} is no partition of {pipeline.name} that is over.",
+                f"There are {every[0]} to {every[-1]}.",
+            )
+    return first, last

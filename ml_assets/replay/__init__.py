@@ -1,0 +1,1 @@
+"""The time machine: live through a pipeline's past as production would have."""
