@@ -25,6 +25,11 @@ def now() -> datetime:
     return moment.astimezone(UTC)
 
 
+def is_set() -> bool:
+    """Say whether the clock shows a moment that was set."""
+    return NOW in os.environ
+
+
 def _wrong(given: str) -> MLAssetsError:
     return MLAssetsError(
         f"{NOW} is {given!r}, no instant.", "Write it like 2013-07-01T00:00:00+00:00 or unset it."

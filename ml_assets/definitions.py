@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from ml_assets.assets.shell import RUN_GUARD
+from ml_assets.automation.alerts import alert_sensors
 from ml_assets.automation.console import console_logger
 from ml_assets.automation.guard import RunGuard
 from ml_assets.component.broken import broken_pipeline, explain
@@ -51,6 +52,7 @@ def _definitions() -> dg.Definitions:
         executor=dg.in_process_executor,
         loggers={"console": console_logger},
         resources={RUN_GUARD: RunGuard()},
+        sensors=alert_sensors(),
     )
     with warnings.catch_warnings():
         # The component loader warns at every load of features that Dagster may still change.

@@ -1,0 +1,1 @@
+"""What a defs.yaml may hold, generated from the declaration: for editors and for readers."""

@@ -1,0 +1,36 @@
+"""A small stream of payments: few customers, so that every table is built in seconds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ml_assets.pipelines
+from ml_assets_tests.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PAYMENTS = Path(ml_assets.pipelines.__file__).parent / "payments"
+SMALL = {"customers": 60, "terminals": 150}
+"""Options of the generator; so few terminals stand apart, and some customers reach none."""
+LAST = "2018-06-04"
+"""The tenth week: the longest window and its delay are past."""
+
+
+def write_payments(
+    root: Path, options: Mapping[str, Any] = SMALL, end: str | None = LAST
+) -> Sandbox:
+    """Write a copy of the payments pipeline under `root` whose stream is small, to week `end`."""
+    box = Sandbox(root, "payments")
+    shutil.copytree(PAYMENTS, box.folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def shrink(declared: dict[str, Any]) -> None:
+        declared["raw"]["transactions"]["source"]["options"] = dict(options)
+        # So few compromised terminals and customers differ more from week to week.
+        declared["raw"]["transactions"]["limits"] = {"volume": [0.2, 5.0]}
+        declared["partitions"]["end"] = end or declared["partitions"]["end"]
+
+    box.declare(shrink)
+    return box
