@@ -9,7 +9,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export ML_ASSETS_DATA ?= $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evaluate test slow check format ui bench lock clean
+.PHONY: help setup run evaluate demo test slow longest check format ui bench docs lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,14 +22,20 @@ run: setup ## Materialize what is not up to date and print the summary (PIPELINE
 evaluate: setup ## Walk forward through time and print the table (PIPELINE=flights)
 	@$(BIN)/ml-assets evaluate $(PIPELINE)
 
+demo: setup ## Replay the past as production would have lived it (PIPELINE=flights)
+	@$(BIN)/ml-assets replay $(PIPELINE)
+
 ui: setup ## Start the Dagster UI and MLflow's on localhost
 	@$(BIN)/ml-assets ui
 
 test: $(VENV)/dev.stamp ## Run the tests
-	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not slow and not longest" --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 slow: $(VENV)/dev.stamp ## Run the proofs that take long: kill -9, whole-year checks, concurrency
-	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile --durations 10
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m slow --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
+
+longest: $(VENV)/dev.stamp ## Run the proofs that take longest, before a release
+	@OMP_WAIT_POLICY=passive KILLS=20 CUTOFFS=25 $(BIN)/python -m pytest -m "longest or slow" --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts, definitions
 	@$(BIN)/ruff format --check .
@@ -44,6 +50,9 @@ format: $(VENV)/dev.stamp ## Format and mend what can be mended by itself
 
 bench: setup ## Measure the pipeline against a plain script doing the same work
 	@$(BIN)/python -m benchmarks
+
+docs: setup ## Write what is generated: docs/reference.md and the schema of defs.yaml
+	@$(BIN)/python -m ml_assets.reference
 
 lock: ## Resolve the requirements anew (needs uv)
 	uv pip compile -q pyproject.toml --group build --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header -o requirements/run.txt

@@ -1,7 +1,8 @@
 """The floor: raw files to metrics in one plain script, with the pipeline's SQL and training.
 
 No Dagster, no lake, no MLflow, no checks: every SELECT runs once over the whole history.
-Run as `python -m benchmarks.floor <folder of the pipeline> <result file>`.
+Run as `python -m benchmarks.floor run|month <folder of the pipeline> <result file>`: all up to the
+metrics; or all partitions but the last, then this one with its scores, statistics and decision.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import yaml
 
-from ml_assets.component.pipeline import load_folder
+from benchmarks.floor_tables import FloorTables
 from ml_assets.ml import fit, split
 from ml_assets.ml.evaluate import evaluate
-from ml_assets.sql.names import literal, qualified, quote
-from ml_assets.sql.tables import CleanedTable, RawTable
+from ml_assets.sql.names import literal, quote
+from ml_assets.tables import folder
+from ml_assets.tables.declaration import Declaration
+from ml_assets.tables.metrics import declared_metrics, metric_columns
 from ml_assets.tables.training import feature_names, training_sql
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.slices import content_hash
@@ -31,123 +35,101 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from ml_assets.tables.pipeline import Node, Pipeline
-
-IMPOSSIBLE = {"cleaned.weather": "wind_speed > 200"}
-"""The rows that the contracts reject, so that both train on the same rows."""
+    from ml_assets.ml.fit import Fitted
+    from ml_assets.tables.pipeline import Pipeline
 
 
 class Floor:
-    """One run of the script, with the seconds of each part."""
+    """One run of the script, with the wall and CPU seconds of each part."""
 
-    def __init__(self, folder: Path) -> None:
-        self.pipeline: Pipeline = load_folder(folder)
-        self.settings = Settings.from_environment()
+    def __init__(self, path: Path) -> None:
+        self.pipeline = read(path)
         self.seconds: dict[str, float] = {}
-        self.digest = ""
-        self.con = duckdb.connect(config={"threads": self.settings.threads})
+        self.cpu_seconds: dict[str, float] = {}
+        self.con = duckdb.connect(config={"threads": Settings.from_environment().threads})
         zone = literal(self.pipeline.declaration.time_zone)
         self.con.execute(
             f"SET TimeZone = 'UTC'; ATTACH ':memory:' AS {quote(self.pipeline.name)};"
-            f" USE {quote(self.pipeline.name)};"
-            f" SET VARIABLE time_zone = {zone};"
+            f" USE {quote(self.pipeline.name)}; SET VARIABLE time_zone = {zone};"
             " SET VARIABLE slice_start = CAST('-infinity' AS TIMESTAMPTZ);"
             " SET VARIABLE slice_end = CAST('infinity' AS TIMESTAMPTZ)"
         )
+        self.tables = FloorTables(self.con, self.pipeline)
 
     def run(self) -> dict[str, object]:
-        """Return the model's hash, its test AUC and the seconds of each part."""
-        for node in self.pipeline.ordered:
-            self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified(node.layer)}")
-            with self._timed(node.layer):
-                self._load(node) if isinstance(node.declared, RawTable) else self._select(node)
-        with self._timed("training set"):
-            table = self._training_set()
-        return {**self._learn(table), "training_set": self.digest, "seconds": self.seconds}
-
-    def _load(self, node: Node) -> None:
-        from ml_assets.sources.load import load
-        from ml_assets.tables.load import source_of
-
-        if not isinstance(node.declared, RawTable):
-            raise TypeError(f"{node.dotted} is no raw table")
-        loaded = load(self.con, source_of(node), node.declared, node.dotted, "_loaded")
-        target = qualified(*node.name)
-        self.con.execute(f"CREATE TABLE {target} AS FROM temp.{quote(loaded.kept)}")
-
-    def _select(self, node: Node) -> None:
-        if node.select is None:
-            raise TypeError(f"{node.dotted} has no SELECT")
-        with self._driving(node):
-            rows = f"FROM {node.select.subquery} AS _select"
-            if node.dotted in IMPOSSIBLE:
-                rows += f" WHERE ({IMPOSSIBLE[node.dotted]}) IS NOT TRUE"
-            columns = ", ".join(
-                f"CAST({quote(name)} AS {kind}) AS {quote(name)}"
-                for name, kind in node.types.items()
-            )
-            partition = "NULL::VARCHAR"
-            if node.partitioned:
-                local = f"timezone(getvariable('time_zone'), {quote(node.declared.time or '')})"
-                partition = self.pipeline.partitions.key_sql(local)
-            self.con.execute(
-                f"CREATE TABLE {qualified(*node.name)} AS"
-                f" SELECT {columns}, {partition} AS _partition {rows}"
-            )
-
-    @contextmanager
-    def _driving(self, node: Node) -> Iterator[None]:
-        """Hide the rows of the driving table that a declared rule excludes."""
-        table = node.declared
-        if not isinstance(table, CleanedTable) or not table.exclude:
-            yield
-            return
-        name = self.pipeline.node(table.rows).name
-        hidden = qualified(name[0], f"_{name[1]}")
-        rules = " AND ".join(f"({rule}) IS NOT TRUE" for rule in table.exclude.values())
-        self.con.execute(f"ALTER TABLE {qualified(*name)} RENAME TO {quote('_' + name[1])}")
-        self.con.execute(f"CREATE VIEW {qualified(*name)} AS FROM {hidden} WHERE {rules}")
-        yield
-        self.con.execute(f"DROP VIEW {qualified(*name)}")
-        self.con.execute(f"ALTER TABLE {hidden} RENAME TO {quote(name[1])}")
-
-    def _training_set(self) -> pa.Table:
-        sql = training_sql(self.pipeline, datetime.now(UTC), feature_names(self.pipeline))
-        table = self.con.execute(sql).to_arrow_table()
-        self.con.register("training_rows", table)
-        self.digest = content_hash(self.con, "FROM training_rows", table.column_names)
+        """Return the model's hash, its metrics and the seconds of each part."""
+        self.build(self.pipeline.partitions.keys())
+        with self.timed("training set"):
+            table, digest = self.training_set()
         self.con.close()
-        return table
+        fitted = self.fit(table)
+        found = {**self._measured(fitted, table), "training_set": digest}
+        return {**found, "seconds": self.seconds, "cpu": self.cpu_seconds}
 
-    def _learn(self, table: pa.Table) -> dict[str, object]:
+    def build(self, keys: list[str]) -> None:
+        """Build every table over the partitions `keys`."""
+        for node in self.pipeline.ordered:
+            with self.timed(node.layer):
+                self.tables.build(node, keys)
+
+    def training_set(self) -> tuple[pa.Table, str]:
+        """Return the rows to learn from, and the hash of their content."""
+        names = feature_names(self.pipeline)
+        names += metric_columns(declared_metrics(self.pipeline), names)
+        table = self.con.execute(
+            training_sql(self.pipeline, datetime.now(UTC), names)
+        ).to_arrow_table()
+        self.con.register("training_rows", table)
+        return table, content_hash(self.con, "FROM training_rows", table.column_names)
+
+    def fit(self, table: pa.Table) -> Fitted:
+        """Tune and train as declared."""
+        model, names = self.pipeline.declaration.model, feature_names(self.pipeline)
+        windows = split.declared(table["_partition"].unique().to_pylist(), model.split)
+        with self.timed("tune and train"), tempfile.TemporaryDirectory() as place:
+            storage = f"sqlite:///{place}/study.sqlite"
+            return fit.fit(table, names, model, windows, storage, "floor", lambda *_: None)
+
+    def _measured(self, fitted: Fitted, table: pa.Table) -> dict[str, object]:
         declared = self.pipeline.declaration
         partitions = table["_partition"].unique().to_pylist()
-        windows = split.declared(partitions, declared.model.split)
-        names = feature_names(self.pipeline)
-        with self._timed("tune and train"), tempfile.TemporaryDirectory() as folder:
-            storage = f"sqlite:///{folder}/study.sqlite"
-            fitted = fit.fit(
-                table, names, declared.model, windows, storage, "floor", lambda *_: None
-            )
-        with self._timed("evaluate"):
+        with self.timed("evaluate"):
             found = evaluate(
                 fitted.model,
                 fitted.baselines,
-                split.rows(table, windows.test),
+                split.rows(table, split.declared(partitions, declared.model.split).test),
                 declared.model,
                 declared.evaluation,
                 declared.label.unit,
+                declared_metrics(self.pipeline),
             )
         model = found.candidates[0]
         metrics = {name: estimate.value for name, estimate in model.metrics.items()}
         return {"hash": fitted.model.model_hash, "metrics": metrics}
 
     @contextmanager
-    def _timed(self, part: str) -> Iterator[None]:
-        start = time.monotonic()
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the time of the block to `part`."""
+        start, cpu = time.monotonic(), time.process_time()
         yield
         self.seconds[part] = self.seconds.get(part, 0.0) + time.monotonic() - start
+        self.cpu_seconds[part] = self.cpu_seconds.get(part, 0.0) + time.process_time() - cpu
+
+
+def read(path: Path) -> Pipeline:
+    """Return the pipeline without its component, which would import Dagster."""
+    document = yaml.safe_load((path / "defs.yaml").read_text(encoding="utf-8"))
+    declaration = Declaration.model_validate(document["attributes"])
+    return folder.load(path.name, path, declaration)
+
+
+def main(what: str, path: Path, result: Path) -> None:
+    """Run and write what was found."""
+    from benchmarks.floor_month import month
+
+    found = {"run": Floor.run, "month": month}[what](Floor(path))
+    result.write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(Floor(Path(sys.argv[1])).run()), encoding="utf-8")
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

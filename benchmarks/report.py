@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from benchmarks.measure import Measured
 
 MEGABYTE = 2**20
+LAYERS = ("raw.", "cleaned.", "features.")
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,25 @@ class Pair:
     scale: int
     floor: Measured
     pipeline: Measured
+    loop: Measured
+    """Reference, scores, monitors and decision over what the pipeline built."""
 
     @property
     def same_model(self) -> bool:
         """Whether both trained the same trees, so that they did the same work."""
         return bool(self.floor.result["hash"] == self.pipeline.result["hash"])
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Both programs over all partitions of a pipeline but the last, and then this one."""
+
+    pipeline: str
+    last: str
+    floor: Measured
+    built: Measured
+    added: Measured
+    """Its tables, scores, statistics and decision."""
 
 
 def comparison(pairs: Iterable[Pair]) -> Table:
@@ -52,12 +67,14 @@ def comparison(pairs: Iterable[Pair]) -> Table:
 
 
 def parts(pairs: list[Pair]) -> Table:
-    """Return where the pipeline's wall time goes, the largest part first."""
-    return _seconds(
-        "Where the pipeline's time goes, by part (wall seconds)",
-        pairs,
-        [{**pair.pipeline.result["seconds"], "the rest": _rest(pair.pipeline)} for pair in pairs],
-    )
+    """Return where the pipeline's time goes, wall and CPU, the largest part first."""
+    found = []
+    for pair in pairs:
+        for kind, whole in (("seconds", pair.pipeline.seconds), ("cpu", pair.pipeline.cpu_seconds)):
+            seconds = pair.pipeline.result[kind]
+            found.append({**seconds, "the rest": whole - sum(seconds.values())})
+    heads = [f"{pair.scale}x {kind}" for pair in pairs for kind in ("wall", "CPU")]
+    return _seconds("Where the pipeline's time goes, by part (seconds)", heads, found)
 
 
 def assets(pairs: list[Pair]) -> Table:
@@ -67,29 +84,58 @@ def assets(pairs: list[Pair]) -> Table:
         steps = pair.pipeline.result["assets"]
         outside = pair.pipeline.seconds - sum(steps.values())
         found.append({**steps, "start, plan, summary": outside})
-    return _seconds("Where the pipeline's time goes, by asset (wall seconds)", pairs, found)
-
-
-def month(one: Measured, twelve: Measured) -> str:
-    """Return what adding one month costs beside building all twelve."""
-    parts = [sum(run.result["assets"].values()) for run in (one, twelve)]
-    return (
-        f"Tables only: adding one month takes {one.seconds:.1f} s ({parts[0]:.1f} s in assets), "
-        f"building twelve {twelve.seconds:.1f} s ({parts[1]:.1f} s): "
-        f"{parts[0] / parts[1]:.0%} of the assets' time."
+    return _seconds(
+        "Where the pipeline's time goes, by asset (wall seconds)", _scales(pairs), found
     )
 
 
-def _seconds(title: str, pairs: list[Pair], found: list[dict[str, float]]) -> Table:
+def loop(pairs: list[Pair]) -> Table:
+    """Return the wall time of each asset of the loop, the longest first."""
+    found = [pair.loop.result["assets"] for pair in pairs]
+    title = "The loop over all test partitions, by asset (wall seconds)"
+    return _seconds(title, _scales(pairs), found)
+
+
+def growths(found: Iterable[Growth]) -> Table:
+    """Return what one more partition and its loop cost beside the same in the plain script."""
+    table = Table(title="One more partition (wall seconds of the assets)", title_justify="left")
+    table.add_column("")
+    for name in ("floor", "pipeline", "ratio"):
+        table.add_column(name, justify="right")
+    for growth in found:
+        floor = growth.floor.result["seconds"]
+        for name, part, seconds in (
+            ("tables up to it", "built", _of(growth.built, LAYERS)),
+            (f"tables of {growth.last}", "added", _of(growth.added, LAYERS)),
+            ("scores", "score", _of(growth.added, ("predictions.",))),
+            ("monitors", "monitor", _of(growth.added, ("monitoring.",))),
+            ("decision", "decide", _of(growth.added, ("retraining_decision",))),
+        ):
+            ratio = f"{seconds / floor[part]:.1f}"
+            table.add_row(
+                f"{growth.pipeline}: {name}", f"{floor[part]:.2f}", f"{seconds:.2f}", ratio
+            )
+        whole = f"{growth.pipeline}: all of {growth.last}, from start to end"
+        table.add_row(whole, "", f"{growth.added.seconds:.2f}", "")
+    return table
+
+
+def _of(run: Measured, beginnings: tuple[str, ...]) -> float:
+    """Return the seconds of the assets whose names begin so."""
+    assets = run.result["assets"]
+    return float(sum(seconds for name, seconds in assets.items() if name.startswith(beginnings)))
+
+
+def _scales(pairs: list[Pair]) -> list[str]:
+    return [f"{pair.scale}x" for pair in pairs]
+
+
+def _seconds(title: str, heads: list[str], found: list[dict[str, float]]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("")
-    for pair in pairs:
-        table.add_column(f"{pair.scale}x", justify="right")
+    for head in heads:
+        table.add_column(head, justify="right")
     names = {name: seconds for columns in reversed(found) for name, seconds in columns.items()}
     for name in sorted(names, key=lambda name: -names[name]):
         table.add_row(name, *(f"{columns.get(name, 0.0):.1f}" for columns in found))
     return table
-
-
-def _rest(run: Measured) -> float:
-    return run.seconds - float(sum(run.result["seconds"].values()))

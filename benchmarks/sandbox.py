@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parent.parent
-PIPELINE = "flights"
+FLIGHTS = "flights"
 THREADS = 2
 """For DuckDB in both programs; LightGBM takes what the pipeline declares."""
 
@@ -28,13 +28,23 @@ class Sandbox:
     """What both programs run from: one state of the code, one set of files."""
 
     folder: Path
+    name: str = FLIGHTS
+    """The pipeline that is run."""
 
     @property
     def pipeline(self) -> Path:
         """The pipeline's folder."""
-        return self.folder / "ml_assets" / "pipelines" / PIPELINE
+        return self.folder / "ml_assets" / "pipelines" / self.name
 
-    def run(self, state: str, module: str, *arguments: str) -> Measured:
+    def floor(self, state: str, what: str) -> Measured:
+        """Run the plain script."""
+        return self._run(state, "benchmarks.floor", what, str(self.pipeline))
+
+    def traced(self, state: str, what: str) -> Measured:
+        """Run the pipeline over the data root `state`, or go on with what is there."""
+        return self._run(state, "benchmarks.traced", what, self.name)
+
+    def _run(self, state: str, module: str, *arguments: str) -> Measured:
         """Run `python -m <module> <arguments> <result file>` over the data root `state`."""
         root, result = self.folder / state, self.folder / f"{state}.json"
         home = root / "dagster"
@@ -45,6 +55,8 @@ class Sandbox:
             "DAGSTER_HOME": str(home),
             "ML_ASSETS_DATA": str(root),
             "ML_ASSETS_THREADS": str(THREADS),
+            # Waiting threads that spin would count as work, and hold up who shares the machine.
+            "OMP_WAIT_POLICY": "passive",
         }
         command = [sys.executable, "-m", module, *arguments, str(result)]
         return measure(command, self.folder, environment, result, root / "output.log")
@@ -61,9 +73,10 @@ class Sandbox:
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
-def sandbox(folder: Path, scale: int, trials: int | None) -> Sandbox:
-    """Copy the code into `folder` and point its pipeline at the flights `scale` times."""
-    made = Sandbox(folder)
+def sandbox(folder: Path, scale: int, trials: int | None, name: str = FLIGHTS) -> Sandbox:
+    """Copy the code into a new `folder` and point its pipeline at the flights `scale` times."""
+    shutil.rmtree(folder, ignore_errors=True)
+    made = Sandbox(folder, name)
     ignored = shutil.ignore_patterns("__pycache__")
     for package in ("ml_assets", "benchmarks"):
         shutil.copytree(ROOT / package, folder / package, ignore=ignored)

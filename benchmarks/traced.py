@@ -1,173 +1,94 @@
 """The pipeline as a user runs it, with a stopwatch on the functions between which time is split.
 
-Run as `python -m benchmarks.traced run|tables <result file>`.
+Run as `python -m benchmarks.traced run|loop|month|tables <pipeline> <result file>`: all up to the
+model and its metrics, as the floor does; the loop over it; tables and loop of what is new; or
+tables only.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
 import json
-import pkgutil
 import sys
-import time
-from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import dagster as dg
 
-PIPELINE = "flights"
-P = ParamSpec("P")
-R = TypeVar("R")
-
-PARTS = {
-    "read the sources": ["tables.load.read_source"],
-    "SELECTs and contracts": ["tables.build._run_select"],
-    "accounting": [
-        "tables.account.account_slice",
-        "tables.account.count_rows",
-        "tables.load._account",
-        "tables.load._check",
-    ],
-    "write Parquet": ["tables.store._replace"],
-    "content hash": ["warehouse.slices.content_hash"],
-    "ledger": ["warehouse.ledger.current", "warehouse.ledger.record"],
-    "commit": ["warehouse.commit._transaction"],
-    "time travel": ["tables.time_travel.travel"],
-    "read the training set": ["assets.train.read_at"],
-    "tune": ["ml.tune.tune"],
-    "train": ["ml.boost.train"],
-    "baselines": ["ml.baselines.fit"],
-    "evaluate": ["ml.evaluate.evaluate"],
-    "MLflow": [
-        f"registry.{name}"
-        for name in (
-            "store.prepare",
-            "tracking._start",
-            "tracking.log",
-            "tracking.log_input",
-            "tracking.log_metrics",
-            "tracking.log_text",
-            "package.log_model",
-            "package.log_baselines",
-            "package.load_native",
-            "package.load_baselines",
-            "record.log_record",
-            "record.read_record",
-            "versions.register",
-            "versions.versions",
-            "versions.assign_alias",
-        )
-    ],
-    "report": ["reports.report.render"],
-}
+MODEL = (("training_set",), ("model",), ("evaluation",), ("promotion",))
 
 
-class Stopwatch:
-    """Seconds per part; within nested parts, time counts for the innermost."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._open: list[str] = []
-        self._since = 0.0
-
-    def attach(self) -> None:
-        """Put the stopwatch around every function of PARTS, wherever it was imported."""
-        modules = _modules()
-        for part, names in PARTS.items():
-            for name in names:
-                module, _, function = f"ml_assets.{name}".rpartition(".")
-                original = getattr(importlib.import_module(module), function)
-                timed = self._timed(part, original)
-                for other in modules:
-                    for known, value in list(vars(other).items()):
-                        if value is original:
-                            setattr(other, known, timed)
-
-    def _timed(self, part: str, function: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(function)
-        def timed(*args: P.args, **kwargs: P.kwargs) -> R:
-            self._switch()
-            self._open.append(part)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self._switch()
-                self._open.pop()
-
-        return timed
-
-    def _switch(self) -> None:
-        now = time.monotonic()
-        if self._open:
-            self.seconds[self._open[-1]] += now - self._since
-        self._since = now
-
-
-def _modules() -> list[Any]:
-    package = importlib.import_module("ml_assets")
-    names = [
-        info.name
-        for info in pkgutil.walk_packages(package.__path__, "ml_assets.")
-        if not info.name.startswith("ml_assets.pipelines")
-    ]
-    return [importlib.import_module(name) for name in names]
-
-
-def _run() -> None:
-    from ml_assets.cli import main
-
-    main(["run", PIPELINE], standalone_mode=False)
-
-
-def _tables() -> None:
+def _materialize(name: str, *selected: tuple[str, ...], tables: bool) -> None:
     import dagster as dg
 
     from ml_assets.automation.launch import run_job
     from ml_assets.component.pipeline import load_folder
     from ml_assets.definitions import PIPELINES, defs
+    from ml_assets.registry.store import prepare_early
+    from ml_assets.warehouse.settings import Settings
 
-    pipeline = load_folder(PIPELINES / PIPELINE)
+    pipeline = load_folder(PIPELINES / name)
+    names = [*([node.name for node in pipeline.ordered] if tables else []), *selected]
+    keys = [dg.AssetKey([name, *parts]) for parts in names]
+    # As a run does: a new MLflow store is made while the tables are built.
+    early = prepare_early(Settings.from_environment().tracking_uri)
     with dg.DagsterInstance.get() as instance:
-        if not run_job(defs, pipeline, f"{PIPELINE}_refresh", instance).success:
+        if not run_job(defs, pipeline, f"{name}_pipeline", instance, keys).success:
             sys.exit(1)
+    if early is not None:
+        # Only the CPU time of a process that was waited for is counted.
+        early.wait()
 
 
-def _steps(instance: dg.DagsterInstance) -> dict[str, float]:
+def _loop(name: str, *, tables: bool) -> None:
+    from ml_assets.assets.reference import REFERENCE
+    from ml_assets.automation.jobs import LOOP
+
+    _materialize(name, REFERENCE, *LOOP, tables=tables)
+
+
+def _steps(name: str, instance: dg.DagsterInstance) -> dict[str, float]:
     """Return the seconds of each asset in the newest run."""
     run = instance.get_runs(limit=1)[0]
     return {
-        stats.step_key.removeprefix(f"{PIPELINE}__").replace("__", "."): stats.end_time
+        stats.step_key.removeprefix(f"{name}__").replace("__", "."): stats.end_time
         - stats.start_time
         for stats in instance.get_run_step_stats(run.run_id)
         if stats.start_time is not None and stats.end_time is not None
     }
 
 
-def main(what: str, result: Path) -> None:
+def main(what: str, name: str, result: Path) -> None:
     """Run, then write the model's hash and metrics, seconds per part and per asset."""
     import dagster as dg
 
     stopwatch = Stopwatch()
     stopwatch.attach()
-    {"run": _run, "tables": _tables}[what]()
+    {
+        "run": lambda: _materialize(name, *MODEL, tables=True),
+        "loop": lambda: _loop(name, tables=False),
+        "month": lambda: _loop(name, tables=True),
+        "tables": lambda: _materialize(name, tables=True),
+    }[what]()
     with dg.DagsterInstance.get() as instance:
-        found = {"seconds": dict(stopwatch.seconds), "assets": _steps(instance)}
+        found = {
+            "seconds": dict(stopwatch.seconds),
+            "cpu": dict(stopwatch.cpu_seconds),
+            "assets": _steps(name, instance),
+        }
         if what == "run":
-            found |= _model(instance)
+            found |= _model(name, instance)
     result.write_text(json.dumps(found), encoding="utf-8")
 
 
-def _model(instance: dg.DagsterInstance) -> dict[str, Any]:
+def _model(name: str, instance: dg.DagsterInstance) -> dict[str, Any]:
     import dagster as dg
 
     found: dict[str, Any] = {}
     for asset in ("model", "evaluation"):
-        event = instance.get_latest_materialization_event(dg.AssetKey([PIPELINE, asset]))
+        event = instance.get_latest_materialization_event(dg.AssetKey([name, asset]))
         materialized = event.asset_materialization if event is not None else None
         if materialized is not None:
             found |= {name: item.value for name, item in materialized.metadata.items()}
@@ -175,4 +96,4 @@ def _model(instance: dg.DagsterInstance) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

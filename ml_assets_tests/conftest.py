@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import urllib.request
 import uuid
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -14,10 +17,10 @@ import pytest
 
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
+from ml_assets.warehouse.turn import file_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     import duckdb
 
@@ -25,9 +28,34 @@ if TYPE_CHECKING:
     from ml_assets_tests.sandbox import Sandbox
 
 # Time limits per example say more about the machine than about the code.
-hypothesis.settings.register_profile("ml_assets", deadline=None)
+hypothesis.settings.register_profile(
+    "ml_assets", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("ml_assets")
 
+LOOP = (
+    "monitoring/reference",
+    "monitoring/data_quality",
+    "predictions/scores",
+    "monitoring/days",
+    "monitoring/drift",
+    "monitoring/performance",
+)
+LONGEST = (
+    "slow/test_whole_year",
+    "pipelines/test_whole",
+    "slow/test_servers",
+    "slow/test_kill",
+    "slow",
+    "replay",
+    "assets",
+    "loop/test_machine",
+    "backtest",
+    "lineage",
+    "automation",
+)
+"""Files and folders that take longest, the longest first."""
+_TESTS = Path(__file__).parent
 POSTGRES = os.environ.get("ML_ASSETS_TEST_POSTGRES", "host=127.0.0.1 user=postgres")
 _CONFIGURED = (
     "ML_ASSETS_CATALOG",
@@ -130,9 +158,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def shop_as_built(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """The tiny pipeline with all its tables built; to read only."""
+    from ml_assets_tests.sandbox import Sandbox
     from ml_assets_tests.shop import write_shop
 
-    return _built(write_shop(tmp_path_factory.mktemp("shop")))
+    folder, _ = once(tmp_path_factory, "shop", lambda root: _build(write_shop(root)))
+    return Sandbox(folder, "shop")
 
 
 @pytest.fixture
@@ -147,8 +177,10 @@ def shop(
 def sample_as_built(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """The flights pipeline over a sample of its data, with all its tables built; to read only."""
     from ml_assets_tests.sample import write_sample
+    from ml_assets_tests.sandbox import Sandbox
 
-    return _built(write_sample(tmp_path_factory.mktemp("sample")))
+    folder, _ = once(tmp_path_factory, "sample", lambda root: _build(write_sample(root)))
+    return Sandbox(folder, "flights")
 
 
 @pytest.fixture
@@ -159,12 +191,28 @@ def sample(
     return _for_one_test(sample_as_built, tmp_path, monkeypatch)
 
 
-def _built(box: Sandbox) -> Sandbox:
+def once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]
+) -> tuple[Path, str]:
+    """Return a folder that one of the test processes makes for all, and what `make` said of it."""
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, said = base / f"{name}_once", base / f"{name}_once.said"
+    with file_turn(base / f"{name}_once.lock", name, "building a fixture", lambda text: None):
+        if not said.exists():
+            # Of a test process that failed to make it.
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            said.write_text(make(folder))
+    return folder, said.read_text()
+
+
+def _build(box: Sandbox) -> str:
     from ml_assets_tests.sandbox import build_all
 
     with contextlib.chdir(box.root), box.lake() as con:
         build_all(con, box.pipeline)
-    return box
+    return box.name
 
 
 def _for_one_test(box: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
@@ -178,13 +226,33 @@ def _for_one_test(box: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture(scope="session")
 def finished(sample_as_built: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The sampled flights with version 1 trained, evaluated and promoted; to read only."""
-    from ml_assets_tests.finished import declare_small, finish
+    from ml_assets_tests.finished import Finished, declare_small, finish
+    from ml_assets_tests.sandbox import Sandbox
 
-    box = sample_as_built.copy(tmp_path_factory.mktemp("finished"))
-    box.declare(declare_small)
-    with pytest.MonkeyPatch.context() as patch:
-        _point_to(box, patch)
-        return finish(box)
+    def make(root: Path) -> str:
+        box = sample_as_built.copy(root / "box")
+        box.declare(declare_small)
+        with pytest.MonkeyPatch.context() as patch:
+            _point_to(box, patch)
+            return finish(box).run_id
+
+    folder, run_id = once(tmp_path_factory, "finished", make)
+    return Finished(Sandbox(folder / "box", "flights"), run_id)
+
+
+@pytest.fixture(scope="session")
+def monitored_as_built(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The finished flights, scored and looked at by every monitor; to read only."""
+
+    def make(root: Path) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            twin = finished.copy(root / "box")
+            _point_to(twin.box, patch)
+            assert not twin.run(*LOOP, refresh=True)
+        return finished.run_id
+
+    folder, _ = once(tmp_path_factory, "monitored", make)
+    return replace(finished, box=replace(finished.box, root=folder / "box"))
 
 
 @pytest.fixture
@@ -203,3 +271,12 @@ def _point_to(box: Sandbox, patch: pytest.MonkeyPatch) -> None:
     patch.chdir(box.root)
     for name, value in box.environment.items():
         patch.setenv(name, value)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no process works on one alone at the end."""
+    items.sort(key=lambda item: _rank(item.path.relative_to(_TESTS).as_posix()))
+
+
+def _rank(file: str) -> int:
+    return next((at for at, head in enumerate(LONGEST) if file.startswith(head)), len(LONGEST))

@@ -21,12 +21,15 @@ CARRIERS = ("AS", "F9", "FL", "HA", "VX", "WN", "YV")
 MONTHS = ("2013-01", "2013-02", "2013-03")
 
 
-def write_sample(root: Path) -> Sandbox:
-    """Write a copy of the flights pipeline under `root` whose sources hold the sample."""
+def write_sample(root: Path, last: str = MONTHS[-1]) -> Sandbox:
+    """Write a copy of the flights pipeline under `root` whose sources hold the sample.
+
+    It ends with the month `last`.
+    """
     box = copied(FLIGHTS, root)
-    box.declare(_shorten)
+    box.declare(lambda declared: _shorten(declared, last))
     carriers = ", ".join(f"'{carrier}'" for carrier in CARRIERS)
-    early = "month::INTEGER <= 3"
+    early = f"month::INTEGER <= {int(last[-2:])}"
     with duckdb.connect() as con:
         con.execute("SET threads = 2")
         _write(con, box, "flights", unzipped(root), f"carrier IN ({carriers}) AND {early}")
@@ -36,8 +39,8 @@ def write_sample(root: Path) -> Sandbox:
     return box
 
 
-def _shorten(declared: dict[str, Any]) -> None:
-    declared["partitions"]["end"] = MONTHS[-1]
+def _shorten(declared: dict[str, Any], last: str) -> None:
+    declared["partitions"]["end"] = last
     declared["model"]["split"] = {"test": 1, "tune": 1}
     declared["model"]["tuning"] = {"trials": 1}
 

@@ -13,8 +13,10 @@ import yaml
 import ml_assets.pipelines
 from ml_assets.component.pipeline import load_folder
 from ml_assets.tables import load
-from ml_assets.tables.build import build_slice
+from ml_assets.tables.build import build_window
 from ml_assets.tables.plan import Step, Stored, plan
+from ml_assets.tables.stretches import build_together, driving_rows
+from ml_assets.tables.visibility import slice_keys
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from ml_assets.tables.built import Built
+    from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Node, Pipeline
 
 RUN = "a run"
@@ -131,7 +134,7 @@ def ignore_waiting(message: str) -> None:
 
 def keys_of(pipeline: Pipeline, node: Node) -> list[str | None]:
     """Return the keys of all slices of `node`."""
-    return [*pipeline.partitions.keys()] if node.partitioned else [None]
+    return slice_keys(pipeline, node)
 
 
 def build(
@@ -139,18 +142,27 @@ def build(
     pipeline: Pipeline,
     node: Node,
     keys: Sequence[str | None] | None = None,
+    *,
+    apart: bool = False,
 ) -> list[Built]:
-    """Build slices of one table, all of them by default."""
+    """Build slices of one table, all of them by default, neighbours together unless `apart`."""
     keys = keys_of(pipeline, node) if keys is None else keys
     if node.layer == "raw":
         loading = load.read_source(con, pipeline, node)
-        stored = load.store(con, pipeline, loading, keys, run_id=RUN, on_wait=ignore_waiting)
-        return list(stored)
-    windows = [None if key is None else pipeline.partitions.window(key) for key in keys]
-    return [
-        build_slice(con, pipeline, node, window, run_id=RUN, on_wait=ignore_waiting)
-        for window in windows
-    ]
+        rows: dict[str, int] | None = {}
+
+        def one(window: Window | None) -> list[Built]:
+            return load.store_window(
+                con, pipeline, loading, window, run_id=RUN, on_wait=ignore_waiting
+            )
+    else:
+        rows = driving_rows(pipeline, node, Stored(ledger.current(con, pipeline.name)))
+
+        def one(window: Window | None) -> list[Built]:
+            return build_window(con, pipeline, node, window, run_id=RUN, on_wait=ignore_waiting)
+
+    stretches = build_together(pipeline, keys, None if apart else rows, one)
+    return [built for stretch in stretches for built in stretch]
 
 
 def build_all(con: DuckDBPyConnection, pipeline: Pipeline) -> None:

@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from ml_assets.cli import main
 from ml_assets_tests.automation.sandbox import SHOP, Answer, Listener, Sandbox, edit, shop_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,21 @@ def test_help_names_every_command(cli: Listener) -> None:
     told = cli("--help")
     assert told.code == 0
     found = re.findall(r"^  (\w+)  ", told.out, re.MULTILINE)
-    assert found == ["evaluate", "list", "maintain", "plan", "reproduce", "run", "sql", "ui"]
+    assert found == [
+        *("backtest", "evaluate", "impact", "list", "maintain", "new", "plan", "promote"),
+        *(
+            "replay",
+            "reproduce",
+            "resume",
+            "rollback",
+            "run",
+            "sql",
+            "status",
+            "trace",
+            "ui",
+            "why",
+        ),
+    ]
     for name in found:
         assert cli(name, "--help").code == 0
 
@@ -70,8 +87,16 @@ def test_a_run_tells_what_a_person_wants_to_read(first: Answer, sandbox: Sandbox
     report = sandbox.data / "reports" / "shop.html"
     assert str(report) in first.out
     assert report.is_file()
+    assert re.search(r"^Champion  version 1$", first.out, re.MULTILINE)
+    assert re.search(r"^Monitors  2024-03 ", first.out, re.MULTILINE)
+    assert re.search(r"^Decision  .* (hold|retrain): ", first.out, re.MULTILINE)
+    assert re.search(r"^Page      .*_loop\.html$", first.out, re.MULTILINE)
     assert "make ui" in first.out
-    assert re.search(r"^\d\d:\d\d:\d\d shop/raw/orders +2024-01: 731 rows", first.err, re.MULTILINE)
+    assert re.search(
+        r"^\d\d:\d\d:\d\d shop/raw/orders +2024-01 to 2024-03: [0-9,]+ rows",
+        first.err,
+        re.MULTILINE,
+    )
 
 
 def test_a_second_run_starts_nothing(cli: Listener, first: Answer, sandbox: Sandbox) -> None:
@@ -83,6 +108,61 @@ def test_a_second_run_starts_nothing(cli: Listener, first: Answer, sandbox: Sand
     assert "shop version 1 (champion)" in second.out
     assert sorted((sandbox.folder / ".dagster" / "storage").iterdir()) == before
     assert cli("plan", "shop").out == "shop is up to date.\n"
+
+
+def test_why_tells_the_decisions_and_status_the_loop(cli: Listener, first: Answer) -> None:
+    told = cli("why", "shop")
+    assert told.code == 0, told.text
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d (hold|retrain): ", told.out, re.MULTILINE)
+    state = cli("status", "shop")
+    assert state.code == 0, state.text
+    assert "Champion  version 1" in state.out
+    assert "Automation No daemon has run here yet" in state.out
+
+
+def test_a_slice_is_followed_down_and_a_prediction_up(cli: Listener, first: Answer) -> None:
+    told = cli("impact", "shop.raw.orders", "2024-01")
+    assert told.code == 0, told.text
+    assert re.search(r"^cleaned\.orders +2024-01 +\d+ ", told.out, re.MULTILINE)
+    assert re.search(r"^1 +champion +since ", told.out, re.MULTILINE)
+    assert told.out.splitlines()[-1].startswith("What to do: Nothing, unless raw.orders 2024-01 is")
+    refused(cli("impact", "shop.raw.order"), "shop has no table 'raw.order'", "raw.orders")
+    told = cli("trace", "shop", "id=2000")
+    assert told.code == 0, told.text
+    assert re.search(r"^prediction +0\.\d+ by version 1, scored ", told.out, re.MULTILINE)
+    assert re.search(r"^raw\.orders 2024-03: built ", told.out, re.MULTILINE)
+    refused(cli("trace", "shop", "99999"), "has no row with id=99999", "With another id: 2159")
+
+
+def test_a_loop_that_is_not_stopped_is_not_resumed(cli: Listener, first: Answer) -> None:
+    assert cli("resume", "shop").code == 2
+    refused(cli("resume", "shop", "--reason", "a hunch"), "No breaker of shop is open")
+    rows = cli("sql", "shop", "SELECT count(*) AS resets FROM ops.resets")
+    assert re.search(r"│ +0 │", rows.out), rows.out
+
+
+def test_nothing_is_created_where_nothing_was_ever_decided(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    told = sandbox.cli("resume", "shop", "--reason", "a hunch", ML_ASSETS_DATA=str(tmp_path))
+    refused(told, "The lake of shop holds no data yet.")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("promote", "WHERE promoted AND promoted_at <= TIMESTAMPTZ '2026-11-21 12:00:00+00'"),
+        ("backtest", "ml-assets backtest flights --policy monthly --policy defs"),
+        ("impact", "ml-assets impact flights.raw.flights 2013-05"),
+        ("trace", "ml-assets trace flights 2013-05-07 UA 15 EWR"),
+    ],
+)
+def test_help_keeps_the_lines_of_its_examples(name: str, example: str) -> None:
+    told = CliRunner().invoke(main, [name, "--help"], terminal_width=80).output
+    assert example in [line.strip() for line in told.splitlines()]
+    assert "\\b" not in told
+    assert "\b" not in told
 
 
 def test_the_list_tells_each_pipelines_state(cli: Listener, first: Answer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "flights"
+KILLS = int(os.environ.get("KILLS", "2"))
+"""Kills per proof; a few each time, at other moments with more of them."""
 State = dict[tuple[str, str | None], str]
 """Table and partition to the hash of what is stored."""
 

@@ -15,6 +15,7 @@ from ml_assets.ml.walk import Walk, walk
 from ml_assets.registry.package import load_native
 from ml_assets.registry.record import read_record
 from ml_assets.tables.training import feature_names, read
+from ml_assets_tests.assets.running import prove
 from ml_assets_tests.finished import Finished
 from ml_assets_tests.sample import FLIGHTS
 from ml_assets_tests.sandbox import Sandbox, build_all
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from ml_assets.tables.pipeline import Pipeline
 
-pytestmark = pytest.mark.slow
 TESTED = [f"2013-{month:02d}" for month in range(4, 13)]
 
 
@@ -42,10 +42,13 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
         with box.lake() as con:
             build_all(con, box.pipeline)
         found = Finished(box)
+        with found.instance() as instance:
+            prove(box, instance)
         assert not found.run()
         yield found
 
 
+@pytest.mark.slow
 def test_september_to_december_are_predicted_as_well_as_known_and_no_better(
     year: Finished,
 ) -> None:
@@ -58,6 +61,7 @@ def test_september_to_december_are_predicted_as_well_as_known_and_no_better(
     assert about["lightgbm log_loss"] < about["linear log_loss"] < about["constant log_loss"]
 
 
+@pytest.mark.slow
 def test_no_month_is_predicted_too_well_to_be_true(year: Finished) -> None:
     (version,) = year.versions()
     uri = year.settings.tracking_uri
@@ -76,6 +80,7 @@ def test_no_month_is_predicted_too_well_to_be_true(year: Finished) -> None:
         assert 0.7 < found["auc"] < 0.8, month
 
 
+@pytest.mark.slow
 def test_a_second_training_and_a_reproduction_give_the_same_model(year: Finished) -> None:
     from ml_assets.automation.reproduce import find_version, reproduce
 
@@ -100,6 +105,7 @@ def walked(year: Finished, pipeline: Pipeline, **model: Any) -> Walk:  # noqa: A
     )
 
 
+@pytest.mark.longest
 def test_walking_forward_gives_the_known_means(year: Finished) -> None:
     found = walked(year, year.box.pipeline)
     assert [step.partition for step in found.steps] == TESTED
@@ -112,6 +118,7 @@ def test_walking_forward_gives_the_known_means(year: Finished) -> None:
     assert max(step.metrics["tuned"]["auc"] for step in found.steps) < 0.8
 
 
+@pytest.mark.longest
 def test_minutes_of_delay_are_predicted_as_well_as_known(year: Finished) -> None:
     pipeline = year.box.pipeline
     label = replace(pipeline.declaration.label, value="arrival_delay", unit="min")

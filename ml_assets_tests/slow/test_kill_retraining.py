@@ -1,0 +1,103 @@
+"""kill -9 of the retraining that was decided, at moments spread over its life."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from ml_assets import clock
+from ml_assets.assets.attempts import ATTEMPT, attempts_of
+from ml_assets.warehouse.appended import decisions, promotions
+from ml_assets_tests.assets.contenders import let_slow, weaken
+from ml_assets_tests.assets.test_decision import DECISION, say
+from ml_assets_tests.automation.test_retraining import tick
+from ml_assets_tests.conftest import _point_to
+from ml_assets_tests.slow.agreement import assert_live_as_written, assert_one_story
+from ml_assets_tests.slow.sampled import KILLS, moments
+from ml_assets_tests.slow.victim import run_job, victims
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from ml_assets_tests.finished import Finished
+    from ml_assets_tests.slow.victim import Victim
+
+JOB = "flights_retraining"
+
+
+def let_try(declared: dict[str, Any]) -> None:
+    """Let an attempt follow a failed one after a minute."""
+    let_slow(declared)
+    declared["retraining"]["attempts"] = {"limit": 3, "backoff_minutes": 1}
+
+
+@pytest.mark.slow
+def test_after_every_kill_the_next_attempt_trains_and_all_books_agree(
+    mine: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine.box.declare(let_try)
+    weaken(mine)
+    mine.unlearn("2013-02")
+    say(mine, "performance", "calibration", "alarm", version=2)
+    assert not mine.run(DECISION)
+    unhurt = mine.copy(tmp_path / "unhurt")
+    _point_to(unhurt.box, monkeypatch)
+    with victims() as ready:
+        victim = next(ready)
+        retrain(victim, unhurt)
+        delays = moments(2 * KILLS, victim.finish(), seed=5)
+        assert outcome_of(unhurt) == [True]
+        killed = 0
+        while killed < KILLS:
+            assert delays, f"only {killed} of {2 * KILLS} kills hit a run"
+            twin = mine.copy(tmp_path / f"killed{len(delays)}")
+            _point_to(twin.box, monkeypatch)
+            victim = next(ready)
+            retrain(victim, twin)
+            if victim.kill(delays.pop()):
+                killed += 1
+                goes_on(twin)
+
+
+def goes_on(mine: Finished) -> None:
+    """Evaluate, carry out what is decided, and evaluate once more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(clock.NOW, (datetime.now(UTC) + timedelta(minutes=2)).isoformat())
+        # Settles what the kill left, and decides.
+        assert not mine.run(DECISION)
+        with mine.instance() as instance:
+            first = attempts_of(instance, mine.box.pipeline)[0]
+            assert first.status in {"failed", "succeeded"}
+            request = tick(mine, instance)
+            assert isinstance(request, dg.RunRequest) == (first.status == "failed")
+            if isinstance(request, dg.RunRequest):
+                assert request.tags[ATTEMPT] == "2"
+                result = run_job(mine, instance, JOB, (), request)
+                assert result.success
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(clock.NOW, (datetime.now(UTC) + timedelta(minutes=4)).isoformat())
+        assert not mine.run(DECISION)
+    with mine.box.lake() as con:
+        last = decisions(con, "flights")[-1]
+    assert (last.action, last.cause) == ("hold", None), last.reason
+    assert outcome_of(mine).count(True) == 1
+    assert_live_as_written(mine)
+    assert_one_story(mine, evaluations=3)
+
+
+def retrain(victim: Victim, mine: Finished) -> None:
+    """Let the victim carry out what the sensor requests."""
+    with mine.instance() as instance:
+        request = tick(mine, instance)
+    assert isinstance(request, dg.RunRequest)
+    victim.work(mine, JOB, (), request)
+
+
+def outcome_of(mine: Finished) -> list[bool]:
+    """Return what the gate answered to the episode, look by look."""
+    with mine.box.lake() as con:
+        return [one.promoted for one in promotions(con, "flights") if one.episode is not None]

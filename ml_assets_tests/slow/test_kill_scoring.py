@@ -1,0 +1,73 @@
+"""kill -9 of scoring and monitoring, at moments spread over their life."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from ml_assets.automation.jobs import RANGE_END, RANGE_START
+from ml_assets_tests.assets.contenders import weaken
+from ml_assets_tests.assets.test_decision import DECISION, LOOP
+from ml_assets_tests.conftest import _point_to
+from ml_assets_tests.slow.agreement import assert_one_story, stored
+from ml_assets_tests.slow.sampled import KILLS, moments
+from ml_assets_tests.slow.victim import victims
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml_assets_tests.finished import Finished
+    from ml_assets_tests.slow.agreement import State
+
+JOB = "flights_pipeline"
+REST = (*LOOP, DECISION)
+
+
+@pytest.mark.slow
+def test_after_every_kill_each_month_is_as_before_or_after_and_the_next_run_completes_it(
+    mine: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not mine.run(*LOOP)
+    # Another champion: a run that is asked for scores and judges every month anew.
+    weaken(mine)
+    before = stored(mine)
+    unhurt = mine.copy(tmp_path / "unhurt")
+    _point_to(unhurt.box, monkeypatch)
+    killed, halfway = 0, 0
+    with victims() as ready:
+        victim = next(ready)
+        victim.work(unhurt, JOB, REST, every_month(unhurt))
+        delays = moments(2 * KILLS, victim.finish(), seed=7)
+        after = stored(unhurt)
+        assert_one_story(unhurt, evaluations=1)
+        while killed < KILLS:
+            assert delays, f"only {killed} of {2 * KILLS} kills hit a run"
+            twin = mine.copy(tmp_path / f"killed{len(delays)}")
+            _point_to(twin.box, monkeypatch)
+            victim = next(ready)
+            victim.work(twin, JOB, REST, every_month(twin))
+            if victim.kill(delays.pop()):
+                killed += 1
+                halfway += completes(twin, before, after)
+    assert halfway >= KILLS // 4, "hardly a kill hit a run between two of its commits"
+
+
+def completes(mine: Finished, before: State, after: State) -> bool:
+    """Run the rest; return whether the kill had left something old and something new."""
+    between = stored(mine)
+    for name, digest in between.items():
+        assert digest in {before.get(name), after[name]}, f"{name} is neither old nor new"
+    with mine.box.lake() as con:
+        (decided,) = con.execute("SELECT count(*) FROM flights.ops.decisions").fetchall()[0]
+    assert not mine.run(*REST)
+    assert stored(mine) == after
+    assert_one_story(mine, evaluations=decided + 1)
+    return between not in (before, after)
+
+
+def every_month(mine: Finished) -> dg.RunRequest:
+    """Return the request of a run over all partitions that redoes what is up to date."""
+    keys = mine.box.pipeline.partitions.keys()
+    return dg.RunRequest(tags={RANGE_START: keys[0], RANGE_END: keys[-1]})
