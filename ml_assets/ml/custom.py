@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from ml_assets.errors import DataError
 from ml_assets.functions import Function, function_in
+from ml_assets.ml.blas import one_thread
 from ml_assets.ml.training_table import Floats, labels
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Recipe:
         function, given = self.function(FIT), _columns(table, self.takes(FIT))
         if LABEL in function.parameters:
             given[LABEL] = labels(table)
-        found = _called(function, given)
+        with one_thread():
+            found = _called(function, given)
         try:
             parameters = json.dumps(found, allow_nan=False)
         except (TypeError, ValueError) as error:

@@ -1,8 +1,8 @@
 """The linear baseline: logistic regression, or least absolute deviations for regression.
 
 Numbers are standardised, their missing values get the mean and a flag; categories are one-hot with
-one level for what is rare or unseen and one for NULL. Sums run in row order, so the thread count
-does not change the weights.
+one level for what is rare or unseen and one for NULL. Sums run in row order and the search on one
+thread, so the thread count does not change the weights.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ml_assets.ml import codec as codecs
+from ml_assets.ml.blas import one_thread
 from ml_assets.ml.codec import Codec, Feature, to_matrix
 from ml_assets.ml.training_table import Floats, Ints, labels, spread
 
@@ -187,7 +188,8 @@ def _minimize(
 
     start = np.zeros(columns + extra)
     settings = {"maxiter": 150, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-6}
-    found: Floats = minimize(objective, start, jac=True, method="L-BFGS-B", options=settings).x
+    with one_thread():
+        found: Floats = minimize(objective, start, jac=True, method="L-BFGS-B", options=settings).x
     return found
 
 

@@ -109,12 +109,10 @@ def tracking(uri: str) -> Iterator[None]:
     """Point MLflow's own functions to a store, as a notebook does."""
     import mlflow
 
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
     yield
-    mlflow.set_tracking_uri(before[0])
-    mlflow.set_registry_uri(before[1])
+    mlflow.set_tracking_uri(before)
 
 
 def test_nothing_in_the_artifacts_is_a_pickle(finished: Finished) -> None:

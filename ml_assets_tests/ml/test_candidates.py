@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from ml_assets.ml import metrics, split
 from ml_assets.ml.baselines import Constant
@@ -36,6 +38,17 @@ def predict(parameters, carrier, wind, hour):
     return 1 / (1 + np.exp(1.5 - late))
 """
 RECIPE = Recipe("truth.py", TRUTH)
+THREADS = """
+from threadpoolctl import threadpool_info
+
+
+def fit():
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+
+def predict(parameters, wind):
+    return 0 * wind
+"""
 
 
 def test_the_smallest_loss_wins_and_lightgbm_where_it_is_equal() -> None:
@@ -116,3 +129,13 @@ def test_lightgbm_is_trained_as_before() -> None:
     back = read_model(model.files)
     assert (back.model_hash, back.rounds) == (model.model_hash, 5)
     assert model.shares(table) == model.gain_shares()
+
+
+def test_a_functions_linear_algebra_has_one_thread() -> None:
+    with threadpool_limits(limits=2, user_api="blas"):
+        found = Candidates(FEATURES, model_spec(), [Recipe("threads.py", THREADS)])
+        table = training_table()
+        alone, beside = found.train("threads", table), found.beside(table)[-1]
+    assert isinstance(alone, Simple)
+    for fitted in (alone.baseline, beside):
+        assert set(json.loads(json.loads(fitted.to_json())["parameters"])) == {1}
