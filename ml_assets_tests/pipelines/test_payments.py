@@ -27,6 +27,7 @@ START = datetime(2018, 4, 1, tzinfo=UTC)
 TINY = {"customers": 30, "terminals": 60, "days": 50}
 MADE = load_function(PAYMENTS, "payments.py:transactions")
 METRIC = load_function(PAYMENTS, "payments.py:card_precision")
+COST = load_function(PAYMENTS, "payments.py:cost_per_payment")
 WINDOWS = (1, 7, 30)
 DELAY = np.timedelta64(7, "D")
 EVERY = 7
@@ -190,6 +191,34 @@ def test_card_precision_counts_cards_and_drops_the_found_ones() -> None:
     score = np.array([0.9, 0.1, 0.5, 0.3, 0.9, 0.2, 0.8])
     found = METRIC.call(label=label, score=score, day=day, customer_id=customer, cards=2)
     assert found == pytest.approx(np.mean([1 / 2, 0]))
+
+
+def test_a_check_is_made_where_it_costs_less_than_the_loss_to_be_expected() -> None:
+    """Checked: the second and third for 5 each; missed: the first fraud of 40."""
+    amount = np.array([40.0, 40.0, 600.0, 4.0])
+    score = np.array([0.1, 0.2, 0.01, 1.0])
+    label = np.array([1.0, 1.0, 0.0, 0.0])
+    found = COST.call(label=label, score=score, amount=amount)
+    assert found == pytest.approx((40 + 5 + 5 + 0) / 4)
+
+
+@settings(max_examples=50)
+@given(chance=st.floats(0.001, 0.999), amount=st.floats(0.01, 1000))
+def test_true_probabilities_cost_least_of_all_that_could_be_said(
+    chance: float, amount: float
+) -> None:
+    """Expected cost of a payment: no other score may lead to a cheaper decision."""
+    label, amounts = np.array([0.0, 1.0]), np.full(2, amount)
+
+    def expected_cost(score: float) -> float:
+        each = [
+            COST.call(label=label[[i]], score=np.array([score]), amount=amounts[[i]])
+            for i in range(2)
+        ]
+        return (1 - chance) * each[0] + chance * each[1]
+
+    honest = expected_cost(chance)
+    assert honest <= min(expected_cost(0.0), expected_cost(1.0)) + 1e-9
 
 
 @pytest.fixture(scope="module")
