@@ -29,13 +29,13 @@ ui: setup ## Start the Dagster UI and MLflow's on localhost
 	@$(BIN)/ml-assets ui
 
 test: $(VENV)/dev.stamp ## Run the tests
-	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not slow and not longest" --numprocesses auto --dist loadfile --no-loadscope-reorder
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not slow and not longest" --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 slow: $(VENV)/dev.stamp ## Run the proofs that take long: kill -9, whole-year checks, concurrency
-	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m slow --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m slow --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations 25
 
 longest: $(VENV)/dev.stamp ## Run the proofs that take longest, before a release
-	@OMP_WAIT_POLICY=passive KILLS=20 CUTOFFS=25 $(BIN)/python -m pytest -m "longest or slow" -o faulthandler_timeout=7200 --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
+	@OMP_WAIT_POLICY=passive KILLS=20 CUTOFFS=25 $(BIN)/python -m pytest -m "longest or slow" -o faulthandler_timeout=7200 --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations 25
 
 check: $(VENV)/dev.stamp ## Format, lint, types, import contracts, definitions
 	@$(BIN)/ruff format --check .
