@@ -19,7 +19,7 @@ from ml_assets.sql.names import LAYERS
 from ml_assets.sql.repeatable import unrepeatable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 TableName = tuple[str, ...]
 """(schema, table) of this pipeline, or (pipeline, schema, table) of another one; lower case."""
@@ -96,9 +96,10 @@ def _tree(text: str, where: str) -> exp.Expr:
     return statement
 
 
-def _tokens(text: str, where: str) -> list[Token]:
+@lru_cache(maxsize=512)
+def _tokens(text: str, where: str) -> tuple[Token, ...]:
     try:
-        return DuckDB().tokenize(text)
+        return tuple(DuckDB().tokenize(text))
     except TokenError as error:
         hint = "Close every quote and comment."
         raise DeclarationError(f"{where}: {_first_line(error)}", hint) from error
@@ -117,7 +118,7 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _check_single(tokens: list[Token], where: str) -> None:
+def _check_single(tokens: Sequence[Token], where: str) -> None:
     for index, token in enumerate(tokens):
         if token.token_type is not TokenType.SEMICOLON:
             continue

@@ -215,7 +215,7 @@ def test_true_probabilities_cost_least_of_all_that_could_be_said(
             COST.call(label=label[[i]], score=np.array([score]), amount=amounts[[i]])
             for i in range(2)
         ]
-        return (1 - chance) * each[0] + chance * each[1]
+        return float((1 - chance) * each[0] + chance * each[1])
 
     honest = expected_cost(chance)
     assert honest <= min(expected_cost(0.0), expected_cost(1.0)) + 1e-9
