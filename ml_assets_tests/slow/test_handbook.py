@@ -65,7 +65,7 @@ class Protocol:
     def measured(self, score: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, ...]:
         """Return the three published metrics."""
         label = labels(self.test)
-        (card_precision,) = declared_metrics(self.pipeline)
+        card_precision, _ = declared_metrics(self.pipeline)
         ranked = metrics.auc(label, score), metrics.average_precision(label, score)
         return (*ranked, card_precision.estimate(self.test, score).value)
 
