@@ -265,6 +265,19 @@ def mine(
     return twin
 
 
+@pytest.fixture
+def monitored(
+    monitored_as_built: Finished,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> Finished:
+    """A copy of the monitored flights, to change at will; the environment points to it."""
+    twin = monitored_as_built.copy(tmp_path / "box")
+    _point_to(twin.box, monkeypatch)
+    return twin
+
+
 def _point_to(box: Sandbox, patch: pytest.MonkeyPatch) -> None:
     for name in _CONFIGURED:
         patch.delenv(name, raising=False)

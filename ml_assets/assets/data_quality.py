@@ -12,6 +12,7 @@ from ml_assets.assets.reference import REFERENCE, ensure_reference
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import REFRESH_TAG, keys_of, run_id
 from ml_assets.assets.step import step_asset
+from ml_assets.assets.successor import unscorable
 from ml_assets.tables.findings import findings_table, newest_windows, read_findings, store_findings
 from ml_assets.tables.overdue import FRESHNESS, expected, freshness_found
 from ml_assets.tables.plan import Stored
@@ -67,12 +68,16 @@ def data_quality_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
 
 
 def _judge(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    champion = _champion(pipeline, Settings.from_environment())
+    settings = Settings.from_environment()
+    champion = _champion(pipeline, settings)
     if champion is None:
         return dg.MaterializeResult(
             metadata={"status": NOBODY},
             check_results=[_passed(pipeline, cause, NOBODY) for cause in CHECKS],
         )
+    held = unscorable(pipeline, settings)
+    if held is not None:
+        return _held(pipeline, context, champion[0], held)
     newest = _newest(pipeline, context, *champion)
     for cause, found in newest.items():
         if found.verdict == "broken":
@@ -80,6 +85,20 @@ def _judge(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dg.Material
     return dg.MaterializeResult(
         metadata={"model_version": champion[0], **_numbers(newest)},
         check_results=[_checked(pipeline, cause, newest.get(cause)) for cause in CHECKS],
+    )
+
+
+def _held(
+    pipeline: Pipeline, context: dg.AssetExecutionContext, version: int, why: str
+) -> dg.MaterializeResult[None]:
+    """Judge nothing but what is late: features of other code are not missing, they are others."""
+    last = expected(pipeline, clock.now())
+    with lake_of(context, pipeline).get_connection() as con:
+        stored = Stored(ledger.current(con, pipeline.name))
+    fresh = None if last is None else freshness_found(pipeline, stored, version, last)
+    return dg.MaterializeResult(
+        metadata={"model_version": version, "held": why},
+        check_results=[_passed(pipeline, QUALITY, why), _checked(pipeline, FRESHNESS, fresh)],
     )
 
 

@@ -17,6 +17,7 @@ from ml_assets.assets.live import settle
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import run_id
 from ml_assets.assets.step import step_asset
+from ml_assets.assets.successor import unscorable
 from ml_assets.assets.watch_page import write_page
 from ml_assets.loop.decide import decide
 from ml_assets.loop.history import Decision, History, Outcome
@@ -204,10 +205,11 @@ def _of_champion(con: DuckDBPyConnection, pipeline: Pipeline, version: Version) 
     """
     from ml_assets.registry.record import read_record
 
-    record = read_record(Settings.from_environment().tracking_uri, version.run_id)
-    now = clock.now()
+    settings, now = Settings.from_environment(), clock.now()
+    record = read_record(settings.tracking_uri, version.run_id)
     known = label_times(con, pipeline, now)
     return {
         "champion_trained_at": record.labels_known_by,
+        "unscorable": unscorable(pipeline, settings),
         "repeats": repeats(pipeline, known, record.windows, now),
     }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ml_assets.assets.decision import NAME as DECISION
 from ml_assets.assets.reference import has_champion, live_version
-from ml_assets.assets.shell import lake_of
+from ml_assets.assets.same_code import changed_features
+from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import REFRESH_TAG, keys_of, reported, run_id
 from ml_assets.assets.step import step_asset
+from ml_assets.assets.successor import other_code, successor, unscorable
 from ml_assets.errors import DataError
-from ml_assets.tables.freshness import training_inputs
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import QUALITY, broken_slices
 from ml_assets.tables.scores import Scorer, due_scores, score_window, scores_table
@@ -47,17 +49,31 @@ def scores_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
     )
 
 
-def _score_with_champion(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, int]:
+def _score_with_champion(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, Any]:
     settings = Settings.from_environment()
     if REFRESH_TAG in context.run.tags and not has_champion(pipeline, settings):
         context.log.info("nothing to score with: no champion yet")
         return {"rows_scored": 0}
+    held = None if _by_name(pipeline, context) else unscorable(pipeline, settings)
+    if held is not None:
+        context.log.warning(f"nothing is scored. {held}")
+        return {"rows_scored": 0, "held": held}
     scorer = resolve(pipeline, settings)
     built = _score_due(context, pipeline, scorer)
     return {
         "model_version": scorer.version,
         "rows_scored": sum(item.accounting.kept for item in built),
     }
+
+
+def _by_name(pipeline: Pipeline, context: dg.AssetExecutionContext) -> bool:
+    """Return whether scores themselves were asked for: then none is a failure.
+
+    In a run of the whole loop the decision follows, which tells people what it waits for.
+    """
+    selection = context.run.asset_selection
+    loop = selection is None or asset_key(pipeline, DECISION) in selection
+    return not loop and REFRESH_TAG not in context.run.tags
 
 
 def resolve(pipeline: Pipeline, settings: Settings) -> Scorer:
@@ -70,7 +86,9 @@ def resolve(pipeline: Pipeline, settings: Settings) -> Scorer:
 
     version = live_version(pipeline, settings)
     record = read_record(settings.tracking_uri, version.run_id)
-    _require_same_code(pipeline, version.version, dict(record.code_versions))
+    changed = changed_features(pipeline, record)
+    if changed:
+        raise DataError(other_code(version, changed), successor(pipeline, settings))
     model = load_native(settings.tracking_uri, version.uri)
     threads = pipeline.declaration.model.threads
     return Scorer(
@@ -79,20 +97,6 @@ def resolve(pipeline: Pipeline, settings: Settings) -> Scorer:
         record.trained_on,
         lambda rows: model.predict(rows, threads),
     )
-
-
-def _require_same_code(pipeline: Pipeline, version: int, trained: dict[str, str]) -> None:
-    features = {node.name for node in pipeline.features}
-    for node in pipeline.features:
-        features |= {other.name for other in pipeline.ancestors(node)}
-    for node in training_inputs(pipeline):
-        then = trained.get(node.dotted)
-        if node.name in features and then not in {None, node.code_version}:
-            raise DataError(
-                f"{pipeline.name} version {version} was trained on {node.dotted} of code {then};"
-                f" the table's code is {node.code_version} now.",
-                "Train and promote a version on today's code, or go back to the old one.",
-            )
 
 
 def _score_due(

@@ -43,7 +43,7 @@ def decide(
 ) -> Decision:
     """Return what to do at `now`, always with the reason; the order of findings is irrelevant."""
     case = _Case(findings, history, policy, now)
-    for rule in (_nobody_live, _broken, _running, _unfinished, _breaker):
+    for rule in (_nobody_live, _nobody_scores, _broken, _running, _unfinished, _breaker):
         decision = rule(case)
         if decision is not None:
             return decision
@@ -61,6 +61,11 @@ def _nobody_live(case: _Case) -> Decision | None:
         return None
     why = f"No version is live: version {lost} lost the alias champion in MLflow. Nothing is scored"
     return case.say("blocked", "champion", f"{why} until `ml-assets promote` says who is to be")
+
+
+def _nobody_scores(case: _Case) -> Decision | None:
+    why = case.history.unscorable
+    return None if why is None else case.say("blocked", "code", f"Nothing is scored. {why}")
 
 
 def _broken(case: _Case) -> Decision | None:

@@ -109,6 +109,8 @@ class History:
     champion_trained_at: datetime | None = None
     lost_champion: int | None = None
     """The version that was live last, where none is: it lost the alias outside the loop."""
+    unscorable: str | None = None
+    """Why the champion can score nothing, as a sentence with what to do."""
     repeats: bool = False
     """Whether a challenger would be trained and tuned on just what the champion was: what is newer
     is held out to judge it."""

@@ -15,7 +15,7 @@ from ml_assets.sql.names import columns, qualified
 from ml_assets.tables.built import Built, in_one_transaction
 from ml_assets.tables.derived import Derived
 from ml_assets.tables.plan import WHOLE, Stored
-from ml_assets.tables.scores import scores_table
+from ml_assets.tables.scores import changed_inputs, scores_table
 from ml_assets.tables.store import store_slices
 from ml_assets.tables.training import outcomes_sql, spine
 from ml_assets.tables.visibility import partition_literal
@@ -53,11 +53,19 @@ def days_table(pipeline: Pipeline) -> Derived:
 def due_days(
     con: DuckDBPyConnection, pipeline: Pipeline, known: KnownLabels, keys: Iterable[str | None]
 ) -> list[str | None]:
-    """Return the scored slices whose statistics are missing or older than scores and labels."""
+    """Return the scored slices whose statistics are missing or older than scores and labels.
+
+    Where the features are not those that were scored any more, because the champion cannot be given
+    today's, what was counted stays: other features beside these scores would show a drift.
+    """
     stored = Stored(ledger.current(con, pipeline.name))
     before = {item.partition: item.inputs for item in stored.of(days_table(pipeline))}
     now = {key: _inputs(pipeline, stored, known, key) for key in keys}
-    scored = {item.partition for item in stored.of(scores_table(pipeline))}
+    scored = {
+        item.partition
+        for item in stored.of(scores_table(pipeline))
+        if not changed_inputs(pipeline, stored, item)
+    }
     return [key for key in now if key in scored and before.get(key) != now[key]]
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
     from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.ledger import Slice
 
 SCORER = "scorer 1"
 """Raised when the platform changes what it stores for a score."""
@@ -80,7 +81,7 @@ def due_scores(
         # Of a past that a rolling window has forgotten, the model knows what came later.
         if key is not None and key < max(trained_on, default=""):
             continue
-        if before is None or _features(before.inputs) != features:
+        if before is None or changed_inputs(pipeline, stored, before):
             found.append(key)
     return found
 
@@ -182,5 +183,8 @@ def feature_inputs(
     }
 
 
-def _features(inputs: object) -> dict[str, dict[str, str]]:
-    return {name: dict(read) for name, read in dict(inputs).items() if name != MODEL}  # type: ignore[call-overload]
+def changed_inputs(pipeline: Pipeline, stored: Stored, scored: Slice) -> list[str]:
+    """Return the feature tables that hold something else than what a slice was scored from."""
+    now = feature_inputs(pipeline, stored, scored.partition)
+    then = {name: read for name, read in scored.inputs.items() if name != MODEL}
+    return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))

@@ -48,6 +48,7 @@ class Ledgers:
     champion_trained_at: datetime | None = None
     repeats: bool = False
     lost_champion: int | None = None
+    unscorable: str | None = None
 
     @property
     def history(self) -> History:
@@ -59,6 +60,7 @@ class Ledgers:
             champion_trained_at=self.champion_trained_at,
             repeats=self.repeats,
             lost_champion=self.lost_champion,
+            unscorable=self.unscorable,
         )
 
     def go_to(self, day: float) -> None:

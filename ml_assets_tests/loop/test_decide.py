@@ -69,6 +69,16 @@ def test_without_a_champion_that_was_there_it_waits_for_a_person() -> None:
     assert "version 3 lost the alias" in decision.reason
 
 
+def test_a_champion_that_cannot_score_waits_for_its_successor_whatever_is_found() -> None:
+    loop = at_day(5)
+    loop.retrain(alarm("calibration", 4))
+    loop.unscorable = "Its code is gone. Promote version 2."
+    decision = loop.evaluate(alarm("calibration", 4.5))
+    assert (decision.action, decision.cause, decision.episode) == ("blocked", "code", None)
+    assert decision.reason == "Nothing is scored. Its code is gone. Promote version 2."
+    assert loop.tick() == Wait(reason=decision.reason)
+
+
 def test_an_episode_whose_runs_are_deleted_is_known_by_its_outcome() -> None:
     loop = at_day(5)
     loop.retrain(alarm("calibration", 4), promoted=True)

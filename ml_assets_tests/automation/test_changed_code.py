@@ -1,0 +1,124 @@
+"""A changed SELECT behind the champion: a successor is trained, nothing is scored wrong or red."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ml_assets.assets.live import promote_by_hand
+from ml_assets.automation.jobs import range_tags
+from ml_assets.automation.launch import due, run_due
+from ml_assets.automation.loop_state import loop_lines
+from ml_assets.warehouse import ledger
+from ml_assets.warehouse.appended import decisions
+from ml_assets_tests.assets.contenders import books
+from ml_assets_tests.assets.running import dagsters_own_warnings, definitions, failed, run
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from ml_assets_tests.finished import Finished
+
+SCORES = "predictions/scores"
+CELSIUS = ("    weather.temperature,", "    (weather.temperature - 32) / 1.8 AS temperature,")
+
+
+def run_what_is_due(mine: Finished) -> dg.ExecuteInProcessResult:
+    """Do what `ml-assets run` does."""
+    found = due(mine.box.pipeline, mine.settings)
+    assert not found.nothing
+    with mine.instance() as instance, dagsters_own_warnings():
+        return run_due(definitions(mine.box), mine.box.pipeline, found, instance)
+
+
+def stored(mine: Finished, table: str) -> list[tuple[str | None, str, int]]:
+    with mine.box.lake() as con:
+        slices = ledger.current(con, "flights")
+    return [(one.partition, one.data_version, one.sequence) for one in slices if one.table == table]
+
+
+def checks_that_failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    return {
+        one.check_name: str(one.description)
+        for one in result.get_asset_check_evaluations()
+        if not one.passed and one.severity.value == "ERROR"
+    }
+
+
+def aliases(mine: Finished) -> list[tuple[str, ...]]:
+    return [one.aliases for one in mine.versions()]
+
+
+@pytest.fixture
+def changed(monitored: Finished) -> Finished:
+    """A pipeline whose temperatures are in another unit than the champion learned."""
+    monitored.box.replace("features.weather", *CELSIUS)
+    return monitored
+
+
+def test_a_run_trains_the_successor_and_says_what_to_type(changed: Finished) -> None:
+    scores, days = stored(changed, "predictions.scores"), stored(changed, "monitoring.days")
+    result = run_what_is_due(changed)
+    assert not failed(result)
+    assert result.success
+    # Nobody goes live unasked, and neither scores nor what is counted of them mixes two codes.
+    assert aliases(changed) == [("champion",), ("challenger",)]
+    assert stored(changed, "predictions.scores") == scores
+    assert stored(changed, "monitoring.days") == days
+    with changed.box.lake() as con:
+        newest = decisions(con, "flights")[-1]
+    assert (newest.action, newest.cause) == ("blocked", "code")
+    assert "version 1 was trained on other code of features.weather" in newest.reason
+    assert "`ml-assets promote flights 2`" in newest.reason
+    assert checks_that_failed(result) == {"unblocked": newest.reason}
+    assert any(newest.reason in line for line in loop_lines(changed.box.pipeline, changed.settings))
+
+
+def test_the_successor_scores_once_it_is_promoted(changed: Finished) -> None:
+    assert run_what_is_due(changed).success
+    with books(changed) as found:
+        promote_by_hand(found, 2, "a person")
+    with changed.instance() as instance:
+        assert not failed(run(changed.box, SCORES, instance=instance, refresh=True))
+    with changed.box.lake() as con:
+        versions = con.execute(
+            "SELECT DISTINCT model_version FROM flights.predictions.scores"
+        ).fetchall()
+    assert versions == [(2,)]
+
+
+def test_a_feature_that_is_gone_is_not_taken_for_broken_data(monitored: Finished) -> None:
+    monitored.box.declare(
+        lambda declared: declared["features"]["weather"]["columns"].pop("visibility")
+    )
+    monitored.box.replace("features.weather", "    weather.visibility,\n", "")
+    for action in ("builds", "builds nothing"):
+        result = run_what_is_due(monitored) if action == "builds" else refreshed(monitored)
+        assert not failed(result)
+        with monitored.box.lake() as con:
+            assert decisions(con, "flights")[-1].cause == "code"
+    assert len(monitored.versions()) == 2
+
+
+def refreshed(mine: Finished) -> dg.ExecuteInProcessResult:
+    with mine.instance() as instance, dagsters_own_warnings():
+        return (
+            definitions(mine.box)
+            .resolve_job_def("flights_refresh")
+            .execute_in_process(
+                instance=instance, tags=range_tags(mine.box.pipeline), raise_on_error=False
+            )
+        )
+
+
+def test_features_go_back_with_their_code(changed: Finished) -> None:
+    before = stored(changed, "predictions.scores")
+    assert not failed(refreshed(changed))
+    changed.box.replace("features.weather", *CELSIUS[::-1])
+    assert not failed(refreshed(changed))
+    assert stored(changed, "predictions.scores") == before
+    with changed.box.lake() as con:
+        held, free = decisions(con, "flights")
+    assert held.reason.count("`ml-assets run flights` trains a version") == 1
+    assert free.cause != "code"
