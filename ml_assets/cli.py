@@ -55,7 +55,7 @@ def run(pipeline: str) -> None:
     from rich.console import Console
 
     from ml_assets.automation.guard import recover
-    from ml_assets.automation.launch import due, run_due
+    from ml_assets.automation.launch import due, leave_training, run_due
     from ml_assets.automation.summary import print_summary
     from ml_assets.definitions import defs
 
@@ -63,9 +63,11 @@ def run(pipeline: str) -> None:
     with dg.DagsterInstance.get() as instance:
         for run_id in recover(instance, where):
             console.print(f"Run {run_id} was killed; it is marked as failed now.")
-        found = due(loaded, where)
+        found, busy = leave_training(due(loaded, where), loaded, instance)
+        if busy is not None:
+            console.print(f"The model is left to {busy.run_key}, which is {busy.status}.")
         if found.nothing:
-            console.print(f"{pipeline} is up to date.")
+            console.print("The rest is up to date." if busy else f"{pipeline} is up to date.")
         else:
             result = run_due(defs, loaded, found, instance)
             if not result.success:

@@ -85,7 +85,7 @@ def _evaluate(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dg.Mater
             *findings(con, pipeline, version),
             *broken_contracts(context.instance, pipeline),
         ]
-        past = history(context.instance, con, pipeline, version)
+        past = history(context.instance, con, pipeline, version, context.run.run_id)
         decision = decide(found, past, pipeline.declaration.retraining, clock.now())
         decided = DecisionRow(**{**vars(decision), "run_id": run_id(context)})
         append(con, pipeline.name, decided, on_wait=context.log.info)
@@ -136,11 +136,15 @@ def history(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
     version: Version | None,
+    own: str | None = None,
 ) -> History:
-    """Return everything the decision knows of the past, from the ledgers and the runs."""
+    """Return everything the decision knows of the past, from the ledgers and the runs.
+
+    `own` is the run that decides.
+    """
     return History(
         decisions=[_decision(row) for row in decisions(con, pipeline.name)],
-        attempts=attempts_of(instance, pipeline),
+        attempts=attempts_of(instance, pipeline, own),
         outcomes=[
             Outcome(episode=row.episode, promoted=row.promoted, at=row.promoted_at)
             for row in promotions(con, pipeline.name)

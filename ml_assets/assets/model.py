@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets.assets.attempts import EPISODE
+from ml_assets.assets.attempts import MODEL as NAME
 from ml_assets.assets.slices import run_id
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import train, training_code
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from ml_assets.registry.tracking import RunHandle
     from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Pipeline
-
-NAME = "model"
 
 
 def model_asset(pipeline: Pipeline) -> dg.AssetsDefinition:

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets import clock
+from ml_assets.assets.attempts import PIPELINE, another, by_hand_tags, is_to_train
 from ml_assets.assets.events import latest
+from ml_assets.assets.reference import has_champion
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.verdicts import require_proven
 from ml_assets.errors import MLAssetsError
+from ml_assets.loop.history import minute
 from ml_assets.tables.freshness import require_one_version
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import broken_slices
 from ml_assets.tables.training import TrainingSet, spine, summarise
 from ml_assets.tables.world import forget_worlds
 from ml_assets.warehouse import ledger
+from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.snapshots import current_snapshot
 
 if TYPE_CHECKING:
@@ -55,6 +59,7 @@ def training_set_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
 
 
 def _decide(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, dg.MetadataValue]:
+    _count_as_retraining(pipeline, context)
     as_of = clock.now()
     if "reason" in context.op_config:
         context.log.info(f"retrains: {context.op_config['reason']}")
@@ -76,6 +81,25 @@ def _decide(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, 
         f"read at snapshot {snapshot}"
     )
     return _metadata(found, snapshot, as_of)
+
+
+def _count_as_retraining(pipeline: Pipeline, context: dg.AssetExecutionContext) -> None:
+    """Let the loop know of a run that trains a challenger, whoever started it; one at a time.
+
+    The sensor asks before it launches one, and a person is told here.
+    """
+    own = PIPELINE in context.run.tags
+    if not own and not is_to_train(context.run, pipeline):
+        return
+    busy = another(context.instance, pipeline, context.run)
+    if busy is not None:
+        raise MLAssetsError(
+            f"{pipeline.name} is being retrained: {busy.run_key} has been {busy.status} since"
+            f" {minute(busy.started_at)}.",
+            "Wait for it: it trains on the same data. Or cancel it in Dagster.",
+        )
+    if not own and has_champion(pipeline, Settings.from_environment()):
+        context.instance.add_run_tags(context.run.run_id, by_hand_tags(pipeline))
 
 
 def reading(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Reading:

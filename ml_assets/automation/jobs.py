@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
+from ml_assets.assets.attempts import whole_job_name
 from ml_assets.assets.days import DAYS
 from ml_assets.assets.decision import NAME as DECISION
 from ml_assets.assets.predictions import SCORES
@@ -73,7 +74,7 @@ def whole_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
     """Return the job that builds everything, from raw tables to the decision."""
     everything = dg.AssetSelection.groups(pipeline.name)
     return dg.define_asset_job(
-        f"{pipeline.name}_pipeline",
+        whole_job_name(pipeline),
         everything - dg.AssetSelection.assets([pipeline.name, "walk_forward"]),
         config=CONSOLE,
         description=f"Everything of {pipeline.name}: tables, model, predictions, monitors.",

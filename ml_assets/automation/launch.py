@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ml_assets.assets.attempts import attempts_of, whole_job_name
 from ml_assets.assets.reference import REFERENCE
 from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.assets.train import code_versions
@@ -15,6 +16,7 @@ from ml_assets.assets.verdicts import unproven
 from ml_assets.automation.jobs import CONSOLE, LOOP, range_tags
 from ml_assets.automation.retraining import RETRAINED
 from ml_assets.errors import StorageError
+from ml_assets.loop.history import active
 from ml_assets.registry.store import prepare_early
 from ml_assets.tables.findings import MONITORS, findings_table
 from ml_assets.tables.freshness import training_tables
@@ -29,6 +31,7 @@ from ml_assets.warehouse.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ml_assets.loop.history import Attempt
     from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Pipeline
 
@@ -42,6 +45,7 @@ class Due:
     """Why a model is due; None where the newest version is of this code and this data."""
     loop: str | None = None
     """Why scores and monitors are due though neither table nor model is."""
+
 
     @property
     def nothing(self) -> bool:
@@ -129,6 +133,16 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
 
 
+def leave_training(
+    found: Due, pipeline: Pipeline, instance: dg.DagsterInstance
+) -> tuple[Due, Attempt | None]:
+    """Return what is due without the model where a retraining is at it, and which one that is."""
+    busy = active(attempts_of(instance, pipeline))
+    if found.model is None or busy is None:
+        return found, None
+    return replace(found, model=None), busy
+
+
 def run_due(
     defs: dg.Definitions, pipeline: Pipeline, found: Due, instance: dg.DagsterInstance
 ) -> dg.ExecuteInProcessResult:
@@ -147,7 +161,7 @@ def run_due(
     # A new MLflow store is made while the tables are built.
     early = prepare_early(Settings.from_environment().tracking_uri)
     try:
-        return run_job(defs, pipeline, f"{pipeline.name}_pipeline", instance, selected)
+        return run_job(defs, pipeline, whole_job_name(pipeline), instance, selected)
     finally:
         if early is not None:
             early.wait()

@@ -11,6 +11,7 @@ import pytest
 from ml_assets.assets.attempts import ATTEMPT, EPISODE, attempts_of
 from ml_assets.assets.decision import newest_decision
 from ml_assets.automation.jobs import decision_job, refresh_job
+from ml_assets.automation.launch import Due, due, leave_training, run_due
 from ml_assets.automation.retraining import (
     decide_after_failure,
     retraining_job,
@@ -135,6 +136,100 @@ def test_a_retraining_that_a_person_starts_holds_the_loop_and_is_split_like_any_
     assert found is not None
     assert found.action == "hold"
     assert "by hand" in found.reason
+
+
+def at_work(
+    mine: Finished, instance: dg.DagsterInstance, tags: dict[str, str], *assets: str
+) -> dg.DagsterRun:
+    """Enter a run of the whole job, or of some assets of it, that has begun."""
+    run = dg.DagsterRun(
+        job_name="flights_pipeline",
+        run_id=dg.DagsterRun(job_name="any").run_id,
+        status=dg.DagsterRunStatus.STARTED,
+        tags=tags,
+        asset_selection=frozenset(dg.AssetKey(["flights", *name.split("/")]) for name in assets)
+        if assets
+        else None,
+    )
+    instance.add_run(run)
+    return run
+
+
+@pytest.mark.parametrize("assets", [(), ("features/weather", "model")], ids=["whole", "some"])
+def test_a_run_that_is_going_to_train_holds_the_sensor(
+    mine: Finished, assets: tuple[str, ...]
+) -> None:
+    mine.unlearn("2013-02")
+    say(mine, "performance", "calibration", "alarm")
+    assert not mine.run(DECISION)
+    with mine.instance() as instance:
+        assert isinstance(tick(mine, instance), dg.RunRequest)
+        run = at_work(mine, instance, {}, *assets)
+        held = tick(mine, instance)
+        assert isinstance(held, dg.SkipReason)
+        assert f"by hand {run.run_id[:8]}/1 has been running" in str(held.skip_message)
+    assert not mine.run(DECISION)
+    with mine.instance() as instance:
+        found = newest_decision(instance, mine.box.pipeline)
+        assert found is not None
+        assert (found.action, found.episode) == ("hold", "calibration-2013-03")
+        # Over before it trained, it has answered nothing.
+        instance.report_run_failed(run)
+        assert isinstance(tick(mine, instance), dg.RunRequest)
+
+
+def test_a_run_that_builds_tables_holds_nothing(mine: Finished) -> None:
+    with mine.instance() as instance:
+        at_work(mine, instance, {}, "features/weather", "retraining_decision")
+        assert attempts_of(instance, mine.box.pipeline) == []
+
+
+def test_a_run_by_hand_waits_for_the_sensors_and_leaves_it_the_model(mine: Finished) -> None:
+    tags = {"ml_assets/retrains": "flights", EPISODE: "calibration-2013-03", ATTEMPT: "1"}
+    with mine.instance() as instance:
+        run = at_work(mine, instance, tags)
+        model_due = Due([], "its data changed")
+        left, busy = leave_training(model_due, mine.box.pipeline, instance)
+        assert left.nothing
+        assert busy is not None
+        assert busy.run_key == "calibration-2013-03/1"
+    # Not asked before, as in the UI, it is refused where training begins.
+    said = mine.run("training_set", "model")["training_set"]
+    assert "flights is being retrained: calibration-2013-03/1 has been running since" in said
+    with mine.instance() as instance:
+        instance.report_run_failed(run)
+        assert leave_training(model_due, mine.box.pipeline, instance) == (model_due, None)
+    # Nor is a training set that nobody trains on a retraining.
+    assert not mine.run("training_set")
+    with mine.instance() as instance:
+        assert [one.status for one in attempts_of(instance, mine.box.pipeline)] == ["failed"]
+
+
+def test_what_a_run_of_tables_and_model_trained_counts_as_a_retraining_by_hand(
+    mine: Finished,
+) -> None:
+    pipeline = mine.box.pipeline
+    with mine.instance() as instance:
+        # The first version replaced nobody.
+        assert attempts_of(instance, pipeline) == []
+    mine.unlearn("2013-02")
+    say(mine, "performance", "calibration", "alarm")
+    mine.box.declare(lambda declared: declared["model"].update(seed=1))
+    with mine.instance() as instance, dagsters_own_warnings():
+        result = run_due(
+            definitions(mine.box),
+            mine.box.pipeline,
+            due(mine.box.pipeline, mine.settings),
+            instance,
+        )
+        assert result.success
+        (attempt,) = attempts_of(instance, pipeline)
+        assert (attempt.status, attempt.attempt) == ("succeeded", 1)
+        # Deciding in the run itself, it is no reason to wait for its end.
+        found = newest_decision(instance, pipeline)
+        assert found is not None
+        assert (found.action, "has been running" in found.reason) == ("hold", False)
+        assert isinstance(tick(mine, instance), dg.SkipReason)
 
 
 def test_a_failed_attempt_is_tried_again_after_a_while_up_to_the_limit(mine: Finished) -> None:
