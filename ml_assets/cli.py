@@ -110,6 +110,8 @@ def plan(pipeline: str) -> None:
         click.echo(f"{step.node.dotted:<24} {step.partition or '-':<10} {step.reason}")
     if found.model is not None:
         click.echo(f"{'model':<24} {'-':<10} {found.model}")
+    for partition, reason in sorted(found.scores.items(), key=lambda item: item[0] or ""):
+        click.echo(f"{'predictions.scores':<24} {partition or '-':<10} {reason}")
     if found.loop is not None:
         click.echo(f"{'predictions, monitors':<24} {'-':<10} {found.loop}")
     if found.nothing:
@@ -132,7 +134,8 @@ def list_pipelines() -> None:
 
 
 def _rest(found: Due) -> str:
-    return found.model or found.loop or "up to date"
+    scores = f"{len(found.scores)} slices to score" if found.scores else None
+    return found.model or found.loop or scores or "up to date"
 
 
 @main.command()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from ml_assets.assets.attempts import attempts_of, whole_job_name
-from ml_assets.assets.reference import REFERENCE
+from ml_assets.assets.reference import REFERENCE, has_champion
+from ml_assets.assets.scorings import due_scorings
 from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.assets.train import code_versions
 from ml_assets.assets.verdicts import unproven
@@ -23,13 +24,15 @@ from ml_assets.tables.freshness import training_tables
 from ml_assets.tables.load import fingerprint_of
 from ml_assets.tables.plan import Step, Stored, plan
 from ml_assets.tables.scores import scores_table
+from ml_assets.tables.training import spine
+from ml_assets.tables.visibility import slice_keys
 from ml_assets.warehouse import ledger, liveness
 from ml_assets.warehouse.appended import promotions
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ml_assets.loop.history import Attempt
     from ml_assets.registry.versions import Version
@@ -46,11 +49,13 @@ class Due:
     loop: str | None = None
     """Why scores and monitors are due though neither table nor model is."""
 
+    scores: Mapping[str | None, str] = field(default_factory=dict)
+    """Why slices are scored, by partition, in tables that are up to date."""
 
     @property
     def nothing(self) -> bool:
         """Whether a run would find everything up to date."""
-        return not self.steps and self.model is None and self.loop is None
+        return not (self.steps or self.model or self.loop or self.scores)
 
 
 def due(pipeline: Pipeline, settings: Settings) -> Due:
@@ -61,7 +66,25 @@ def due(pipeline: Pipeline, settings: Settings) -> Due:
     stored = _stored(pipeline, settings)
     steps = plan(pipeline, stored, sources)
     model = "its tables are rebuilt" if steps else _model_reason(pipeline, settings)
-    return Due(steps, model, None if steps or model else _loop_reason(pipeline, stored))
+    loop = None if steps or model else _loop_reason(pipeline, stored)
+    return Due(steps, model, loop, _scores(pipeline, settings, stored, steps))
+
+
+def _scores(
+    pipeline: Pipeline, settings: Settings, stored: Stored, steps: Sequence[Step]
+) -> dict[str | None, str]:
+    """Return the slices that are scored, or scored anew, as far as it is known before a run."""
+    before = {item.partition for item in stored.of(scores_table(pipeline))}
+    if not before or not has_champion(pipeline, settings):
+        return {}
+    keys = list(slice_keys(pipeline, spine(pipeline)[0]))
+    with connect(pipeline.name, settings, read_only=True) as con:
+        found = dict(due_scorings(con, pipeline, settings, keys).reasons)
+    for step in steps:
+        if step.node.layer == "features":
+            touched = before if step.partition is None else before & {step.partition}
+            found |= dict.fromkeys(touched, f"{step.node.dotted} is rebuilt")
+    return found
 
 
 def _loop_reason(pipeline: Pipeline, stored: Stored) -> str | None:

@@ -14,8 +14,9 @@ from ml_assets.sql.accounting import all_kept
 from ml_assets.sql.names import columns, qualified
 from ml_assets.tables.built import Built, in_one_transaction
 from ml_assets.tables.derived import Derived
+from ml_assets.tables.due_scores import changed_inputs, score_features
 from ml_assets.tables.plan import WHOLE, Stored
-from ml_assets.tables.scores import changed_inputs, scores_table
+from ml_assets.tables.scores import scores_table
 from ml_assets.tables.store import store_slices
 from ml_assets.tables.training import outcomes_sql, spine
 from ml_assets.tables.visibility import partition_literal
@@ -195,11 +196,14 @@ def _inputs(
     pipeline: Pipeline, stored: Stored, known: KnownLabels, key: str | None
 ) -> dict[str, dict[str, str]]:
     label = pipeline.node(pipeline.declaration.label.table)
-    scores = {item.partition: item.data_version for item in stored.of(scores_table(pipeline))}
+    scored = {item.partition: item for item in stored.of(scores_table(pipeline))}
+    own = scored.get(key)
     labels = {item.partition: item.data_version for item in stored.of(label)}
     name = key or WHOLE
     return {
-        "predictions.scores": {name: scores.get(key, "")},
+        # Features that move no score are counted as well.
+        **({} if own is None else score_features(own)),
+        "predictions.scores": {name: "" if own is None else own.data_version},
         label.dotted: {name: f"{labels.get(key, '')} {known.counts.get(name, 0)} known"},
         "settled": {name: known.settled_in(pipeline, key)},
         "counter": {WHOLE: COUNTER},

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
     from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Pipeline
-    from ml_assets.warehouse.ledger import Slice
 
 SCORER = "scorer 1"
 """Raised when the platform changes what it stores for a score."""
@@ -58,32 +57,6 @@ def scores_table(pipeline: Pipeline) -> Derived:
     own = [*table.key, *([table.time] if table.time else []), table.prediction_time or ""]
     types = {name: node.types[name] for name in dict.fromkeys(own)}
     return Derived("predictions", "scores", {**types, **SCORED}, SCORER, node.partitioned)
-
-
-def due_scores(
-    pipeline: Pipeline, stored: Stored, keys: Sequence[str | None], trained_on: frozenset[str]
-) -> list[str | None]:
-    """Return the slices that a refresh scores.
-
-    These are the slices that were never scored, or whose features changed since. A score that was
-    given stays, whoever is champion today: it is what went live then. What the champion was trained
-    on is left out.
-    """
-    table = scores_table(pipeline)
-    scored = {item.partition: item for item in stored.of(table)}
-    found = []
-    for key in keys:
-        before = scored.get(key)
-        features = feature_inputs(pipeline, stored, key)
-        # Nothing to score where the entities themselves were never built.
-        if key in trained_on or not features[spine(pipeline)[0].dotted]:
-            continue
-        # Of a past that a rolling window has forgotten, the model knows what came later.
-        if key is not None and key < max(trained_on, default=""):
-            continue
-        if before is None or changed_inputs(pipeline, stored, before):
-            found.append(key)
-    return found
 
 
 def score_window(
@@ -181,10 +154,3 @@ def feature_inputs(
         }
         for node in pipeline.features
     }
-
-
-def changed_inputs(pipeline: Pipeline, stored: Stored, scored: Slice) -> list[str]:
-    """Return the feature tables that hold something else than what a slice was scored from."""
-    now = feature_inputs(pipeline, stored, scored.partition)
-    then = {name: read for name, read in scored.inputs.items() if name != MODEL}
-    return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_assets.assets.live import promote_by_hand
-from ml_assets.automation.jobs import range_tags
-from ml_assets.automation.launch import due, run_due
 from ml_assets.automation.loop_state import loop_lines
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import decisions
 from ml_assets_tests.assets.contenders import books
-from ml_assets_tests.assets.running import dagsters_own_warnings, definitions, failed, run
+from ml_assets_tests.assets.running import failed, run
+from ml_assets_tests.automation.jobs import refreshed, run_what_is_due
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 
 SCORES = "predictions/scores"
 CELSIUS = ("    weather.temperature,", "    (weather.temperature - 32) / 1.8 AS temperature,")
-
-
-def run_what_is_due(mine: Finished) -> dg.ExecuteInProcessResult:
-    """Do what `ml-assets run` does."""
-    found = due(mine.box.pipeline, mine.settings)
-    assert not found.nothing
-    with mine.instance() as instance, dagsters_own_warnings():
-        return run_due(definitions(mine.box), mine.box.pipeline, found, instance)
 
 
 def stored(mine: Finished, table: str) -> list[tuple[str | None, str, int]]:
@@ -99,17 +90,6 @@ def test_a_feature_that_is_gone_is_not_taken_for_broken_data(monitored: Finished
         with monitored.box.lake() as con:
             assert decisions(con, "flights")[-1].cause == "code"
     assert len(monitored.versions()) == 2
-
-
-def refreshed(mine: Finished) -> dg.ExecuteInProcessResult:
-    with mine.instance() as instance, dagsters_own_warnings():
-        return (
-            definitions(mine.box)
-            .resolve_job_def("flights_refresh")
-            .execute_in_process(
-                instance=instance, tags=range_tags(mine.box.pipeline), raise_on_error=False
-            )
-        )
 
 
 def test_features_go_back_with_their_code(changed: Finished) -> None:

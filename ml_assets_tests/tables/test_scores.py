@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ml_assets.errors import DataError
+from ml_assets.tables.due_scores import due_scores
 from ml_assets.tables.plan import Stored
-from ml_assets.tables.scores import Scorer, due_scores, score_window
+from ml_assets.tables.scores import Scorer, score_window
 from ml_assets.warehouse import ledger
 from ml_assets_tests.sample import MONTHS
 from ml_assets_tests.sandbox import RUN, build_all, ignore_waiting
