@@ -8,6 +8,7 @@ from ml_assets_tests.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 MONTHS = ("2024-01", "2024-02", "2024-03")
 DAYS = 28
@@ -161,3 +162,30 @@ def write_shop(root: Path) -> Sandbox:
         "shop,city\nnorth,Kiel\nsouth,Ulm\nwest,Bonn\n", encoding="utf-8"
     )
     return box
+
+
+def look_ahead(box: Sandbox) -> None:
+    """Let the label ask of the ten days that follow an order: the shop's last order in them."""
+    box.declare(_last_order_of_ten_days)
+    box.sql("cleaned.payments").write_text(LAST_ORDER, encoding="utf-8")
+
+
+LAST_ORDER = """
+SELECT o.id, o.shop, o.placed_at, max(n.placed_at) AS last_at,
+    max(date_diff('day', o.placed_at, n.placed_at))::INTEGER AS days_to_pay,
+    o.placed_at + INTERVAL 10 DAY AS known_at
+FROM cleaned.orders AS o
+JOIN cleaned.orders AS n
+    ON n.shop = o.shop AND n.placed_at >= o.placed_at
+    AND n.placed_at < o.placed_at + INTERVAL 10 DAY
+GROUP BY ALL
+"""
+
+
+def _last_order_of_ten_days(declared: dict[str, Any]) -> None:
+    table = declared["cleaned"]["payments"]
+    table.update(rows="cleaned.orders", lookahead="10 days", facts=[], exclude={})
+    table["limits"] = {"rejected": 0.1}
+    column = {"type": "TIMESTAMPTZ", "description": "The shop's last order in ten days."}
+    table["columns"]["last_at"] = table["columns"].pop("paid_at") | column
+    table["event_time"] = "placed_at"

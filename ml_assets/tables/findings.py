@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Pipeline
 
-MONITOR = "monitor 2"
+MONITOR = "monitor 3"
 """Raised when the platform changes what its monitors say."""
 MONITORS = ("data_quality", "drift", "performance")
 JUDGED = ("ok", "alarm", "broken")

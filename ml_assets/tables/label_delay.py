@@ -9,7 +9,10 @@ import numpy as np
 
 from ml_assets.sql.names import columns, qualified, quote
 from ml_assets.sql.windows import instant
+from ml_assets.tables.plan import Stored
 from ml_assets.tables.training import labels_sql, spine
+from ml_assets.tables.visibility import lookahead, slice_keys
+from ml_assets.warehouse import ledger
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,4 +64,24 @@ def settled_until(
     delay = label_delay(con, pipeline, as_of)
     if delay is None:
         return None
-    return np.datetime64(pipeline.partitions.local(as_of - delay).date() - timedelta(days=1))
+    last = pipeline.partitions.local(as_of - delay).date() - timedelta(days=1)
+    coming = _first_to_come(con, pipeline)
+    if coming is not None:
+        last = min(last, pipeline.partitions.days(coming)[0] - timedelta(days=1))
+    return np.datetime64(last)
+
+
+def _first_to_come(con: DuckDBPyConnection, pipeline: Pipeline) -> str | None:
+    """Return the first partition whose labels are in no slice yet, None where all are there.
+
+    A label can be known before its slice can be built: that looks ahead at whole partitions. In a
+    closed history it never can at the end.
+    """
+    node = pipeline.node(pipeline.declaration.label.table)
+    if not node.partitioned or not lookahead(node):
+        return None
+    by_now = slice_keys(pipeline, node)
+    stored = {item.partition for item in Stored(ledger.current(con, pipeline.name)).of(node)}
+    closed = pipeline.partitions.spec.end is not None
+    expected = by_now if closed else pipeline.partitions.keys()
+    return next((key for key in expected if key not in stored or key not in by_now), None)

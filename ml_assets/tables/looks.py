@@ -15,6 +15,7 @@ from ml_assets.monitors.findings import Replay, Terms
 from ml_assets.monitors.performance import judge_performance
 from ml_assets.monitors.sparklines import bars
 from ml_assets.tables.findings import Found
+from ml_assets.tables.visibility import buildable_at, lookahead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,16 +79,17 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
     loss = judge_performance(usual, window, seen.name, terms)
     estimate = estimate_loss(usual, window, seen.name, seen.past, terms)
     realised = loss.realised
+    coming = "" if realised.closed else _labels_to_come(pipeline, seen, realised.awaited)
     value = None if realised.loss is None else realised.loss.value
     ratio = None if realised.ratio is None else realised.ratio.value
     return [
         _cusum_found(seen, cusum),
-        _found(seen, "observed_expected", band.verdict, band.reason, ratio, None, {}),
+        _found(seen, "observed_expected", band.verdict, band.reason + coming, ratio, None, {}),
         _found(
             seen,
             "performance",
             loss.verdict,
-            loss.reason,
+            loss.reason + coming,
             value if realised.excess is None else realised.excess.value,
             loss.limit,
             {"loss": value, "coverage": realised.coverage, "rows": realised.rows},
@@ -102,6 +104,15 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
             {"trusted": estimate.trusted, "realised": value},
         ),
     ]
+
+
+def _labels_to_come(pipeline: Pipeline, seen: View, awaited: int) -> str:
+    """Say when the labels are there that only a slice which looks ahead can have."""
+    node = pipeline.node(pipeline.declaration.label.table)
+    if not awaited or not node.partitioned or not lookahead(node):
+        return ""
+    due = pipeline.partitions.local(buildable_at(pipeline, node, seen.name)).date()
+    return f"; {node.dotted} {seen.name} looks ahead and can be built from {due} on"
 
 
 def _cusum_found(seen: View, cusum: Cusum) -> Found:

@@ -65,8 +65,13 @@ def slice_keys(pipeline: Pipeline, node: Node) -> list[str | None]:
     if not node.partitioned:
         return [None]
     keys = pipeline.partitions.keys()
-    ends = {key: pipeline.partitions.window(key).end for key in keys}
-    return [key for key in keys if _seen_until(pipeline, node, ends[key]) <= ends[keys[-1]]]
+    over = pipeline.partitions.window(keys[-1]).end if keys else None
+    return [key for key in keys if over and buildable_at(pipeline, node, key) <= over]
+
+
+def buildable_at(pipeline: Pipeline, node: Node, key: str) -> datetime:
+    """Return when a slice can be built: what it looks ahead at is over then."""
+    return _seen_until(pipeline, node, pipeline.partitions.window(key).end)
 
 
 def _seen_until(pipeline: Pipeline, node: Node, end: datetime) -> datetime:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml_assets import clock
 from ml_assets.assets.looks import PERFORMANCE
 from ml_assets.ml.training_table import CLUSTER, column, labels
 from ml_assets.monitors import binning
@@ -270,6 +271,40 @@ def test_a_month_is_counted_again_when_more_of_its_labels_are_known(
 
     with world.box.lake() as con:
         holds()
+
+
+def test_labels_that_wait_for_their_slice_are_missing_and_it_is_said_until_when(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels known a day after delivery, in slices that look ahead 40 days."""
+    world = make_world(tmp_path, 1)
+    usual = reference(world)
+    world.box.declare(
+        lambda declared: declared["cleaned"]["deliveries"].update(lookahead="40 days")
+    )
+    world.box.declare(lambda declared: declared["partitions"].update(end=None))
+    told = {}
+    with world.box.lake() as con:
+        for moment in ("2024-04-20", "2024-05-02"):
+            monkeypatch.setenv(clock.NOW, f"{moment}T12:00:00+00:00")
+            count(con, world, usual, clock.now())
+            for key in SCORED:
+                seen = view(con, world.box.pipeline, lambda _: usual, key, None)
+                assert seen is not None
+                for one in PERFORMANCE.look(world.box.pipeline, seen):
+                    told[moment, key, one.cause] = one.reason
+    february, march = (f"{world.orders[key]:,}" for key in SCORED)
+    early = told["2024-04-20", "2024-02", "performance"]
+    assert f"{february} of {february} labels are missing" in early
+    assert early.endswith(
+        "cleaned.deliveries 2024-02 looks ahead and can be built from 2024-05-01 on"
+    )
+    assert told["2024-04-20", "2024-02", "observed_expected"].endswith(" from 2024-05-01 on")
+    # A month later February is there, and March is waited for.
+    assert "looks ahead" not in told["2024-05-02", "2024-02", "performance"]
+    late = told["2024-05-02", "2024-03", "performance"]
+    assert f"{march} of {march} labels are missing" in late
+    assert late.endswith("2024-03 looks ahead and can be built from 2024-06-01 on")
 
 
 def count(con: duckdb.DuckDBPyConnection, world: World, usual: Reference, now: datetime) -> None:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ml_assets import clock
 from ml_assets.tables.label_delay import label_delay, settled_until
+from ml_assets_tests.sandbox import build
+from ml_assets_tests.shop import look_ahead
 
 if TYPE_CHECKING:
     from ml_assets_tests.sandbox import Sandbox
@@ -69,3 +72,24 @@ def test_a_day_is_settled_when_its_last_label_is_overdue(sample: Sandbox) -> Non
             as_of = datetime.fromisoformat(moment).replace(tzinfo=UTC)
             # Midnight in New York is 05:00 in UTC.
             assert settled_until(con, sample.pipeline, as_of) == np.datetime64(last)
+
+
+@pytest.mark.parametrize(
+    ("end", "last", "later"),
+    [
+        # March can be built once April is over; till then none of it is settled.
+        (None, "2024-02-29", "2024-03-31"),
+        # Of a closed history it never can: nothing is waited for.
+        ("2024-03", "2024-04-19", "2024-04-20"),
+    ],
+)
+def test_what_no_slice_can_hold_yet_is_awaited_though_it_is_known(
+    shop: Sandbox, end: str | None, last: str, later: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.declare(lambda declared: declared["partitions"].update(end=end))
+    look_ahead(shop)
+    with shop.lake() as con:
+        for day, settled in (("2024-04-30", last), ("2024-05-01", later)):
+            monkeypatch.setenv(clock.NOW, f"{day}T12:00:00+00:00")
+            build(con, shop.pipeline, shop.pipeline.node("cleaned.payments"))
+            assert settled_until(con, shop.pipeline, clock.now()) == np.datetime64(settled)

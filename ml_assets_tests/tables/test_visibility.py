@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +19,7 @@ from ml_assets.tables.visibility import (
     visible,
 )
 from ml_assets_tests.sandbox import build_all, planned
+from ml_assets_tests.shop import look_ahead
 
 if TYPE_CHECKING:
     from ml_assets_tests.sandbox import Sandbox
@@ -130,8 +131,7 @@ def test_a_slice_that_looks_ahead_waits_until_that_is_over(
 
 
 def test_it_sees_as_far_ahead_as_declared_and_stores_its_own_rows(shop: Sandbox) -> None:
-    shop.declare(_last_order_of_ten_days)
-    shop.sql("cleaned.payments").write_text(LAST_ORDER, encoding="utf-8")
+    look_ahead(shop)
     pipeline = shop.pipeline
     node, january = pipeline.node("cleaned.payments"), pipeline.partitions.window("2024-01")
     with shop.lake() as con:
@@ -153,27 +153,6 @@ def test_it_sees_as_far_ahead_as_declared_and_stores_its_own_rows(shop: Sandbox)
     assert [key for key, *_ in found] == ["2024-01", "2024-02"]
     for key, placed, following in found:
         assert placed < pipeline.partitions.window(key).end < following
-
-
-LAST_ORDER = """
-SELECT o.id, o.shop, o.placed_at, max(n.placed_at) AS last_at,
-    max(date_diff('day', o.placed_at, n.placed_at))::INTEGER AS days_to_pay,
-    o.placed_at + INTERVAL 10 DAY AS known_at
-FROM cleaned.orders AS o
-JOIN cleaned.orders AS n
-    ON n.shop = o.shop AND n.placed_at >= o.placed_at
-    AND n.placed_at < o.placed_at + INTERVAL 10 DAY
-GROUP BY ALL
-"""
-
-
-def _last_order_of_ten_days(declared: dict[str, Any]) -> None:
-    table = declared["cleaned"]["payments"]
-    table.update(rows="cleaned.orders", lookahead="10 days", facts=[], exclude={})
-    table["limits"] = {"rejected": 0.1}
-    column = {"type": "TIMESTAMPTZ", "description": "The shop's last order in ten days."}
-    table["columns"]["last_at"] = table["columns"].pop("paid_at") | column
-    table["event_time"] = "placed_at"
 
 
 def test_a_lookahead_is_a_length_of_time(shop: Sandbox) -> None:
