@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ml_assets import clock
 from ml_assets.assets.books import GATE, keep, record
+from ml_assets.assets.former import former_rows
 from ml_assets.assets.gate_window import (
     Contender,
+    Rows,
     comparison,
     contender,
     operate,
@@ -101,16 +103,20 @@ def _look(look: Look) -> PromotionRow:
         return look.row(obstacle, {})
     settings, source = look.books.settings, look.source()
     both = (look.champion, look.challenger)
-    rows = read_window(look.pipeline, settings, source, *both)
-    if not rows.num_rows:
+    rows = _rows(look, source)
+    if isinstance(rows, str):
+        return look.row(rows, {})
+    today = rows.challenger
+    if not today.num_rows:
         nothing = "Not enough data: no row with a known label that neither version was trained on."
         return look.row(nothing, {"window": []})
     window = comparison(look.pipeline, rows, *both)
     seen = operate(look.pipeline, settings, rows, *both, look.books.on_wait)
     verdict = judge(window, seen, look.pipeline.declaration.retraining.gate)
     numbers: dict[str, Any] = {
-        "window": partitions_of(rows),
+        "window": partitions_of(today),
         "snapshot": source.snapshot,
+        "champion_snapshot": rows.snapshot,
         "criteria": _told(verdict.reasons),
     }
     if not verdict.passed:
@@ -118,7 +124,7 @@ def _look(look: Look) -> PromotionRow:
     why = verdict.reasons[0].sentence
     look.books.on_wait(f"{look.challenger.name} passed and is refitted on all data. {why}")
     made = refit(look.pipeline, settings, source, look.challenger, look.run_id)
-    return _refitted(look, made, held(settings, made, rows, window, look.books.on_wait), numbers)
+    return _refitted(look, made, held(settings, made, today, window, look.books.on_wait), numbers)
 
 
 def _refitted(
@@ -133,24 +139,47 @@ def _refitted(
     return look.row(numbers["criteria"][0]["sentence"], numbers, version)
 
 
+def _rows(look: Look, source: Reading) -> Rows | str:
+    """Return the rows of the look, or why the champion cannot be asked about them.
+
+    A champion whose features are of other code than today's gets them from before the change.
+    """
+    settings, both = look.books.settings, (look.champion, look.challenger)
+    changed = changed_features(look.pipeline, look.champion.record)
+    if not changed:
+        rows = read_window(look.pipeline, settings, source, *both)
+        return Rows(rows, rows, source.snapshot)
+    own = replace(look.champion, record=replace(look.champion.record, features=[]))
+    rows = read_window(look.pipeline, settings, source, own, look.challenger)
+    record = look.champion.record
+    former = former_rows(look.pipeline, settings, source.snapshot, record, changed, rows)
+    if isinstance(former, str):
+        return _not_compared(look, [f"{_other_code(look.champion, changed)}, and {former}"])
+    look.books.on_wait(f"{look.champion.name} gets its features from snapshot {former.snapshot}")
+    return former
+
+
 def _obstacle(look: Look) -> str:
     """Say what forbids to compare, other code or another question, or nothing."""
-    changed = (
-        (look.challenger, changed_since(look.pipeline, look.challenger.record)),
-        (look.champion, changed_features(look.pipeline, look.champion.record)),
-    )
-    texts = [
-        f"{who.name} was trained on other code of {', '.join(names)} than today's"
-        for who, names in changed
-        if names
-    ]
+    texts = []
+    changed = changed_since(look.pipeline, look.challenger.record)
+    if changed:
+        champions = changed_features(look.pipeline, look.champion.record)
+        both = ((look.challenger, changed), (look.champion, champions))
+        texts = [_other_code(who, names) for who, names in both if names]
     asked, today = look.champion.record.question, question(look.pipeline)
     if asked not in {"", today}:
         texts.append(f"{look.champion.name} answers {asked}, the question is {today}")
-    if not texts:
-        return ""
+    return _not_compared(look, texts) if texts else ""
+
+
+def _other_code(who: Contender, changed: Sequence[str]) -> str:
+    return f"{who.name} was trained on other code of {', '.join(changed)} than today's"
+
+
+def _not_compared(look: Look, why: Sequence[str]) -> str:
     return (
-        f"Not compared: {'; '.join(texts)}. Train a version as declared today, or decide yourself:"
+        f"Not compared: {'; '.join(why)}. Train a version as declared today, or decide yourself:"
         f" `ml-assets promote {look.pipeline.name} <version>`."
     )
 

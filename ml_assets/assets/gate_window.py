@@ -62,6 +62,16 @@ def contender(settings: Settings, version: Version) -> Contender:
     return Contender(version, read_record(uri, version.run_id), load_native(uri, version.uri))
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a look, with the features of each contender: of one entity in one line."""
+
+    champion: pa.Table
+    challenger: pa.Table
+    snapshot: int
+    """That the champion's features are read at."""
+
+
 def read_window(
     pipeline: Pipeline, settings: Settings, source: Reading, *contenders: Contender
 ) -> pa.Table:
@@ -80,38 +90,38 @@ def read_window(
 
 
 def comparison(
-    pipeline: Pipeline, rows: pa.Table, champion: Contender, challenger: Contender
+    pipeline: Pipeline, rows: Rows, champion: Contender, challenger: Contender
 ) -> Comparison:
     """Return both contenders' answers on the same rows, with the report's slices."""
-    threads = pipeline.declaration.model.threads
+    threads, today = pipeline.declaration.model.threads, rows.challenger
     return Comparison(
         problem=pipeline.declaration.model.problem,
-        label=labels(rows),
-        champion=champion.model.predict(rows, threads),
-        challenger=challenger.model.predict(rows, threads),
-        clusters=clusters(rows),
-        slices={name: slice_values(rows, name) for name in pipeline.declaration.evaluation.slices},
+        label=labels(today),
+        champion=champion.model.predict(rows.champion, threads),
+        challenger=challenger.model.predict(today, threads),
+        clusters=clusters(today),
+        slices={name: slice_values(today, name) for name in pipeline.declaration.evaluation.slices},
     )
 
 
 def operate(
     pipeline: Pipeline,
     settings: Settings,
-    rows: pa.Table,
+    rows: Rows,
     champion: Contender,
     challenger: Contender,
     on_fault: Callable[[str], None],
 ) -> Operation:
     """Load and call both contenders on sampled rows, and keep the golden ones with the run."""
     model, threads = challenger.model, pipeline.declaration.model.threads
-    latency = _latency(spread(rows, TIMED), champion.model, model, threads)
-    golden = golden_rows(rows, model)
+    latency = _latency(rows, champion.model, model, threads)
+    golden = golden_rows(rows.challenger, model)
     _keep_golden(settings, challenger, golden)
     return Operation(
         golden_identical=golden_identical(
             settings, challenger.version.uri, model, golden, on_fault
         ),
-        signature_known=_signature_known(pipeline, rows, model),
+        signature_known=_signature_known(pipeline, rows.challenger, model),
         champion_latency=latency[0],
         challenger_latency=latency[1],
         megabytes=sum(len(text.encode()) for text in model.files.values()) / 1e6,
@@ -148,17 +158,17 @@ def _keep_golden(settings: Settings, challenger: Contender, golden: pa.Table) ->
     log_golden(settings.tracking_uri, challenger.version.run_id, golden, scores)
 
 
-def _latency(
-    rows: pa.Table, champion: Model, challenger: Model, threads: int
-) -> tuple[float, float]:
+def _latency(rows: Rows, champion: Model, challenger: Model, threads: int) -> tuple[float, float]:
     """Return each one's median microseconds a row; both have answered before."""
+    timed = [(champion, spread(rows.champion, TIMED)), (challenger, spread(rows.challenger, TIMED))]
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(CALLS):
-        for model, seconds in zip((champion, challenger), taken, strict=True):
+        for (model, asked), seconds in zip(timed, taken, strict=True):
             began = time.perf_counter()
-            model.predict(rows, threads)
+            model.predict(asked, threads)
             seconds.append(time.perf_counter() - began)
-    champions, challengers = (median(seconds) * 1e6 / rows.num_rows for seconds in taken)
+    count = timed[0][1].num_rows
+    champions, challengers = (median(seconds) * 1e6 / count for seconds in taken)
     return champions, challengers
 
 

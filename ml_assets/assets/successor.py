@@ -47,8 +47,8 @@ def successor(pipeline: Pipeline, settings: Settings) -> str:
     if ready is None:
         return f"`ml-assets run {pipeline.name}` trains a version on today's code; {back}."
     return (
-        f"Version {ready} is trained on today's code: look at its evaluation, then"
-        f" `ml-assets promote {pipeline.name} {ready}`; {back}."
+        f"Version {ready} is trained on today's code: see `ml-assets why {pipeline.name}` and its"
+        f" evaluation, then `ml-assets promote {pipeline.name} {ready}`; {back}."
     )
 
 

@@ -10,7 +10,7 @@ from ml_assets.assets.live import promote_by_hand
 from ml_assets.automation.loop_state import loop_lines
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import decisions
-from ml_assets_tests.assets.contenders import books
+from ml_assets_tests.assets.contenders import books, let_slow, weaken
 from ml_assets_tests.assets.running import failed, run
 from ml_assets_tests.automation.jobs import refreshed, run_what_is_due
 
@@ -102,3 +102,41 @@ def test_features_go_back_with_their_code(changed: Finished) -> None:
         held, free = decisions(con, "flights")
     assert held.reason.count("`ml-assets run flights` trains a version") == 1
     assert free.cause != "code"
+
+
+def test_a_better_successor_goes_live_by_the_gate(monitored: Finished) -> None:
+    """Its rival answers with the features that its code computed before the change."""
+    monitored.box.declare(let_slow)
+    weaken(monitored)
+    monitored.box.replace("features.weather", *CELSIUS)
+    result = run_what_is_due(monitored)
+    assert not failed(result)
+    *_, successor, refit = monitored.versions()
+    assert refit.refit_of == successor.version
+    assert aliases(monitored) == [(), ("previous",), (), ("champion",)]
+    with books(monitored) as found:
+        look = found.rows()[-1]
+    assert (look.promoted, look.decided_by, look.numbers["window"]) == (True, "gate", ["2013-03"])
+    assert look.numbers["champion_snapshot"] < look.numbers["snapshot"]
+    with monitored.box.lake() as con:
+        assert decisions(con, "flights")[-1].cause != "code"
+
+
+def test_a_successor_that_is_not_better_waits_and_the_gate_says_why(changed: Finished) -> None:
+    assert run_what_is_due(changed).success
+    with books(changed) as found:
+        look = found.rows()[-1]
+    assert not look.promoted
+    assert look.numbers["criteria"][0]["name"] == "overall"
+    assert look.numbers["champion_snapshot"] < look.numbers["snapshot"]
+
+
+def test_what_the_champion_never_saw_is_no_reason_against_it(changed: Finished) -> None:
+    """Mended after the change, the rows would be judged beside features from before."""
+    changed.box.edit("weather", lambda lines: [*lines[:-300], *lines[-150:]])
+    assert run_what_is_due(changed).success
+    with books(changed) as found:
+        look = found.rows()[-1]
+    assert not look.promoted
+    assert look.reason.startswith("Not compared: version 1 was trained on other code of")
+    assert "and the raw data is another since" in look.reason
