@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -15,9 +16,7 @@ from ml_assets_tests.assets.contenders import (
     register_like,
     weaken,
 )
-from ml_assets_tests.conftest import _point_to
-from ml_assets_tests.slow.sampled import KILLS, moments
-from ml_assets_tests.slow.victim import victims
+from ml_assets_tests.slow.victim import killed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,25 +34,12 @@ def test_after_every_kill_the_next_evaluation_brings_the_refit_live(
     mine.box.declare(let_slow)
     weaken(mine)
     register_like(mine)
-    unhurt = mine.copy(tmp_path / "unhurt")
-    _point_to(unhurt.box, monkeypatch)
-    with victims() as ready:
-        victim = next(ready)
-        promote(victim, unhurt)
-        delays = moments(2 * KILLS, victim.finish(), seed=3)
-        assert_live(unhurt)
-        killed = 0
-        while killed < KILLS:
-            assert delays, f"only {killed} of {2 * KILLS} kills hit a run"
-            twin = mine.copy(tmp_path / f"killed{len(delays)}")
-            _point_to(twin.box, monkeypatch)
-            victim = next(ready)
-            promote(victim, twin)
-            if victim.kill(delays.pop()):
-                killed += 1
-                assert aliases_of(twin)[CHAMPION] in {2, *refits(twin)}
-                assert not twin.run("promotion")
-                assert_live(twin)
+    with closing(killed(mine, tmp_path, monkeypatch, promote, seed=3)) as copies:
+        assert_live(next(copies))
+        for twin in copies:
+            assert aliases_of(twin)[CHAMPION] in {2, *refits(twin)}
+            assert not twin.run("promotion")
+            assert_live(twin)
 
 
 def promote(victim: Victim, mine: Finished) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,8 @@ from ml_assets.warehouse.appended import decisions, promotions
 from ml_assets_tests.assets.contenders import let_slow, weaken
 from ml_assets_tests.assets.test_decision import DECISION, say
 from ml_assets_tests.automation.test_retraining import tick
-from ml_assets_tests.conftest import _point_to
 from ml_assets_tests.slow.agreement import assert_live_as_written, assert_one_story
-from ml_assets_tests.slow.sampled import KILLS, moments
-from ml_assets_tests.slow.victim import run_job, victims
+from ml_assets_tests.slow.victim import killed, run_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,23 +43,10 @@ def test_after_every_kill_the_next_attempt_trains_and_all_books_agree(
     mine.unlearn("2013-02")
     say(mine, "performance", "calibration", "alarm", version=2)
     assert not mine.run(DECISION)
-    unhurt = mine.copy(tmp_path / "unhurt")
-    _point_to(unhurt.box, monkeypatch)
-    with victims() as ready:
-        victim = next(ready)
-        retrain(victim, unhurt)
-        delays = moments(2 * KILLS, victim.finish(), seed=5)
-        assert outcome_of(unhurt) == [True]
-        killed = 0
-        while killed < KILLS:
-            assert delays, f"only {killed} of {2 * KILLS} kills hit a run"
-            twin = mine.copy(tmp_path / f"killed{len(delays)}")
-            _point_to(twin.box, monkeypatch)
-            victim = next(ready)
-            retrain(victim, twin)
-            if victim.kill(delays.pop()):
-                killed += 1
-                goes_on(twin)
+    with closing(killed(mine, tmp_path, monkeypatch, retrain, seed=5)) as copies:
+        assert outcome_of(next(copies)) == [True]
+        for twin in copies:
+            goes_on(twin)
 
 
 def goes_on(mine: Finished) -> None:

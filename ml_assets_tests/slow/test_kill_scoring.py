@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,16 +11,16 @@ import pytest
 from ml_assets.automation.jobs import RANGE_END, RANGE_START
 from ml_assets_tests.assets.contenders import weaken
 from ml_assets_tests.assets.test_decision import DECISION, LOOP
-from ml_assets_tests.conftest import _point_to
 from ml_assets_tests.slow.agreement import assert_one_story, stored
-from ml_assets_tests.slow.sampled import KILLS, moments
-from ml_assets_tests.slow.victim import victims
+from ml_assets_tests.slow.sampled import KILLS
+from ml_assets_tests.slow.victim import killed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ml_assets_tests.finished import Finished
     from ml_assets_tests.slow.agreement import State
+    from ml_assets_tests.slow.victim import Victim
 
 JOB = "flights_pipeline"
 REST = (*LOOP, DECISION)
@@ -33,25 +34,17 @@ def test_after_every_kill_each_month_is_as_before_or_after_and_the_next_run_comp
     # Another champion: a run that is asked for scores and judges every month anew.
     weaken(mine)
     before = stored(mine)
-    unhurt = mine.copy(tmp_path / "unhurt")
-    _point_to(unhurt.box, monkeypatch)
-    killed, halfway = 0, 0
-    with victims() as ready:
-        victim = next(ready)
-        victim.work(unhurt, JOB, REST, every_month(unhurt))
-        delays = moments(2 * KILLS, victim.finish(), seed=7)
+    with closing(killed(mine, tmp_path, monkeypatch, score, seed=7)) as copies:
+        unhurt = next(copies)
         after = stored(unhurt)
         assert_one_story(unhurt, evaluations=1)
-        while killed < KILLS:
-            assert delays, f"only {killed} of {2 * KILLS} kills hit a run"
-            twin = mine.copy(tmp_path / f"killed{len(delays)}")
-            _point_to(twin.box, monkeypatch)
-            victim = next(ready)
-            victim.work(twin, JOB, REST, every_month(twin))
-            if victim.kill(delays.pop()):
-                killed += 1
-                halfway += completes(twin, before, after)
+        halfway = sum(completes(twin, before, after) for twin in copies)
     assert halfway >= KILLS // 4, "hardly a kill hit a run between two of its commits"
+
+
+def score(victim: Victim, mine: Finished) -> None:
+    """Let the victim score and judge every month anew."""
+    victim.work(mine, JOB, REST, every_month(mine))
 
 
 def completes(mine: Finished, before: State, after: State) -> bool:

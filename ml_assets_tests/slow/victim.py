@@ -18,9 +18,12 @@ import dagster as dg
 from ml_assets_tests.automation.sandbox import REPOSITORY
 from ml_assets_tests.finished import Finished
 from ml_assets_tests.sandbox import Sandbox
+from ml_assets_tests.slow.sampled import KILLS, moments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    import pytest
 
 
 class Victim:
@@ -99,6 +102,40 @@ def victims() -> Iterator[Iterator[Victim]]:
     finally:
         for one in ready:
             one.kill(0)
+
+
+def killed(
+    mine: Finished,
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    work: Callable[[Victim, Finished], None],
+    *,
+    seed: int,
+) -> Generator[Finished]:
+    """Yield a copy in which `work` was done, then KILLS copies killed at moments of its life.
+
+    The environment points to the copy. A kill that came too late hit nothing and does not count.
+    """
+    from ml_assets_tests.conftest import _point_to
+
+    with victims() as ready:
+
+        def begun(name: str) -> tuple[Finished, Victim]:
+            twin, victim = mine.copy(folder / name), next(ready)
+            _point_to(twin.box, patch)
+            work(victim, twin)
+            return twin, victim
+
+        unhurt, victim = begun("unhurt")
+        delays = moments(2 * KILLS, victim.finish(), seed)
+        yield unhurt
+        hit = 0
+        while hit < KILLS:
+            assert delays, f"only {hit} of {2 * KILLS} kills hit a run"
+            twin, victim = begun(f"killed{len(delays)}")
+            if victim.kill(delays.pop()):
+                hit += 1
+                yield twin
 
 
 def run_job(
