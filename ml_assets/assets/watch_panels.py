@@ -53,10 +53,14 @@ def _ratio(found: Sequence[Found]) -> Panel:
 
 
 def _cusum(found: Sequence[Found]) -> Panel:
-    """Return the larger of both sums on each day; one that passes the limit is an alarm."""
+    """Return the larger of both sums on each day; one that passes the limit is an alarm.
+
+    Windows of shorter partitions overlap: of a day the newest window tells.
+    """
     from ml_assets.reports.watch import Mark, Panel
 
-    marks, limits = [], []
+    marks: dict[str, Mark] = {}
+    limits: dict[str, float] = {}
     for one in _of(found, "calibration"):
         if one.details.get("first") is None:
             continue
@@ -65,16 +69,16 @@ def _cusum(found: Sequence[Found]) -> Panel:
         for number, both in enumerate(sums):
             day, value = str(first + timedelta(days=number)), max(both)
             alarm = one.threshold is not None and value > one.threshold
-            marks.append(Mark(at=day, value=value, text=_told(one, value), alarm=alarm))
+            marks[day] = Mark(at=day, value=value, text=_told(one, value), alarm=alarm)
             if one.threshold is not None:
-                limits.append((day, one.threshold))
-    keys = [mark.at for mark in marks[-DAYS:]]
+                limits[day] = one.threshold
+    keys = sorted(marks)[-DAYS:]
     return Panel(
         name="Calibration CUSUM",
         note="Daily residuals added up, in deviations of a day; dashed, the limit.",
         keys=keys,
-        own=marks[-DAYS:],
-        limit=[(day, value) for day, value in limits if day in set(keys)],
+        own=[marks[day] for day in keys],
+        limit=[(day, limits[day]) for day in keys if day in limits],
     )
 
 

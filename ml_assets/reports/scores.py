@@ -83,7 +83,7 @@ def metric(key: str, evaluation: Evaluation | None = None) -> Metric:
     An unknown one has no direction, so nothing can win on it.
     """
     facts = evaluation.declared.get(key) if evaluation else None
-    name = key.replace("_", " ")
+    name = key.replace("_", " ").capitalize()
     if facts is not None:
         return Metric(name, smaller_is_better=facts.smaller_is_better, meaning=facts.meaning)
     return METRICS.get(key, Metric(name, smaller_is_better=None, meaning=""))

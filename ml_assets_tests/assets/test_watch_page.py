@@ -78,12 +78,24 @@ def test_days_and_windows_of_long_histories_are_the_newest(decided: Finished) ->
         assert {day for day, _ in panel.limit} <= {*panel.keys}
 
 
-def _repeated(found: list[Found], times: int) -> Iterator[Found]:
+def test_of_a_day_in_overlapping_windows_the_newest_tells(decided: Finished) -> None:
+    found = [*_repeated(stored(decided), 3, days=7)]
+    cusum = panels(found)[2]
+    assert [*cusum.keys] == sorted({*cusum.keys}) == [mark.at for mark in cusum.own]
+    weeks = [one for one in found if one.cause == "calibration"]
+    starts = [one.details["first"] for one in weeks]
+    newest = max(weeks, key=lambda one: one.event_time)
+    first = next(mark for mark in cusum.own if mark.at == max(starts))
+    sums = newest.details["under_predicts"][0], newest.details["over_predicts"][0]
+    assert first.value == max(sums)
+
+
+def _repeated(found: list[Found], times: int, days: int = 31) -> Iterator[Found]:
     from dataclasses import replace
     from datetime import date, timedelta
 
     for number in range(times):
-        later = timedelta(days=31 * number)
+        later = timedelta(days=days * number)
         for one in found:
             details = dict(one.details)
             if details.get("first"):

@@ -46,8 +46,8 @@ def test_a_declared_metric_has_its_direction(*, smaller: bool, winner: str) -> N
 def test_the_report_says_what_it_means() -> None:
     html = render(declaring(smaller_is_better=True), context())
     assert "What &lt;slips&gt; through. Smaller is better." in html
-    assert "<h3>money lost" in html
-    assert "money lost" in preview(declaring(smaller_is_better=True))
+    assert "<h3>Money lost" in html
+    assert "Money lost" in preview(declaring(smaller_is_better=True))
 
 
 def test_an_unknown_metric_has_no_winner() -> None:
