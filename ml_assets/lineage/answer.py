@@ -10,6 +10,7 @@ from ml_assets.lineage.names import SCORES
 from ml_assets.sql.names import literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable
 from ml_assets.tables.quality import broken_slices
+from ml_assets.tables.training import label_type
 from ml_assets.warehouse.slices import stored_columns
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Label:
     """What came of an entity."""
 
     table: str
-    value: float | None
+    value: float | str | None
     """None where there is none."""
     known_at: datetime | None
     known: bool
@@ -101,8 +102,9 @@ def label(
     where, bound = matching(key)
     rows = records(
         con,
-        f"SELECT CAST(({declared.value}) AS DOUBLE) AS value, {quote(table.known_at or '')} AS"
-        f" known_at FROM {qualified(pipeline.name, *node.name)} WHERE {where}",
+        f"SELECT CAST(({declared.value}) AS {label_type(pipeline)}) AS value,"
+        f" {quote(table.known_at or '')} AS known_at"
+        f" FROM {qualified(pipeline.name, *node.name)} WHERE {where}",
         bound,
     )
     if not rows:

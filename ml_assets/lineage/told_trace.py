@@ -61,7 +61,7 @@ def _label(one: Label) -> str:
         return f"none: {one.lacking}"
     if not one.known:
         return f"not known yet: it is from {minute(one.known_at)} on"
-    value = "empty" if one.value is None else f"{one.value:g}"
+    value = "empty" if one.value is None else _value(one.value)
     return f"{value} ({one.table}), known since {minute(one.known_at)}"
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from ml_assets.ml import codec as codecs
+from ml_assets.ml import multinomial, one_vs_rest
 from ml_assets.ml.codec import Codec
 from ml_assets.ml.custom import Custom
 from ml_assets.ml.linear import Linear
-from ml_assets.ml.training_table import Floats, Ints, labels, require_trainable
+from ml_assets.ml.multinomial import Multinomial
+from ml_assets.ml.one_vs_rest import OneVsRest
+from ml_assets.ml.training_table import MULTICLASS, Floats, Ints, labels, require_trainable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +39,15 @@ class Predictor(Protocol):
     def description(self) -> str:
         """What it does, in words."""
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes it answers for, sorted; none for yes or no and for a number."""
+
     def predict(self, table: pa.Table) -> Floats:
-        """Return one float64 per row: the probability, or the value in the label's unit."""
+        """Return one float64 per row: the probability, or the value in the label's unit.
+
+        With classes, a probability per row and class.
+        """
 
 
 class Baseline(Predictor, Protocol):
@@ -54,6 +64,7 @@ class Constant:
     value: float
     problem: str
     name: ClassVar[str] = "constant"
+    classes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def description(self) -> str:
@@ -84,6 +95,7 @@ class Rate:
     values: tuple[float, ...]
     overall: float
     name: ClassVar[str] = "rate"
+    classes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def description(self) -> str:
@@ -131,11 +143,25 @@ def fit(
     A recipe is a file that the pipeline brings along.
     """
     require_trainable(table, spec.problem, spec.minimum_rows, "training")
-    found: list[Baseline] = [Constant.fit(table, spec.problem)]
+    found = [fit_one(Constant.name, table, features, spec)]
     if spec.rate_baseline:
-        found.append(Rate.fit(table, spec.rate_baseline, spec.problem))
-    found.append(Linear.fit(table, features, spec.problem))
+        found.append(fit_one(Rate.name, table, features, spec))
+    found.append(fit_one(Linear.name, table, features, spec))
     return [*found, *(recipe.fit(table) for recipe in recipes)]
+
+
+def fit_one(name: str, table: pa.Table, features: Sequence[str], spec: ModelSpec) -> Baseline:
+    """Fit the baseline of the platform called `name`."""
+    if spec.problem == MULTICLASS:
+        if name == Linear.name:
+            return Multinomial.fit(table, features)
+        binary = replace(spec, problem="binary")
+        return OneVsRest.fit(table, lambda rows: fit_one(name, rows, features, binary))
+    if name == Linear.name:
+        return Linear.fit(table, features, spec.problem)
+    if name == Rate.name:
+        return Rate.fit(table, spec.rate_baseline, spec.problem)
+    return Constant.fit(table, spec.problem)
 
 
 def load(text: str) -> Baseline:
@@ -149,6 +175,10 @@ def load(text: str) -> Baseline:
         return Rate(codec, tuple(fields["groups"]), tuple(fields["values"]), fields["overall"])
     if kind == Linear.name:
         return Linear.from_fields(fields)
+    if kind == one_vs_rest.KIND:
+        return OneVsRest(tuple(fields["classes"]), tuple(map(load, fields["parts"])))
+    if kind == multinomial.KIND:
+        return Multinomial.from_fields(fields)
     if kind == Custom.kind:
         return Custom.from_fields(fields)
     raise ValueError(f"no baseline is called {kind!r}")

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ml_assets.errors import DataError
-from ml_assets.ml.training_table import Floats, labels, require_trainable
+from ml_assets.ml.classes import CLASSES, classes_of, codes, to_json
+from ml_assets.ml.training_table import Floats, require_trainable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
     import lightgbm as lgb
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 TREES = "model.txt"
 CODEC = "codec.json"
-METRIC = {"binary": "binary_logloss", "regression": "l1"}
-OBJECTIVE = {"binary": "binary", "regression": "regression_l1"}
+METRIC = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regression": "l1"}
+OBJECTIVE = {"binary": "binary", "multiclass": "multiclass", "regression": "regression_l1"}
 _END_OF_TREES = "\nend of trees"
 
 
@@ -37,6 +38,8 @@ class TrainedModel:
 
     booster_text: str
     codec: Codec
+    classes: tuple[str, ...] = ()
+    """Those of the training rows, sorted; none for yes or no and for a number."""
     name: ClassVar[str] = "lightgbm"
 
     @property
@@ -46,8 +49,8 @@ class TrainedModel:
 
     @property
     def rounds(self) -> int:
-        """Number of trees."""
-        return int(self._booster.num_trees())
+        """Number of trees; with classes, of trees for each."""
+        return int(self._booster.num_trees()) // max(len(self.classes), 1)
 
     @property
     def model_hash(self) -> str:
@@ -55,15 +58,23 @@ class TrainedModel:
         trees, end, _ = self.booster_text.partition(_END_OF_TREES)
         if not end:
             raise DataError("The booster's text has no trees.", "Log the model anew.")
-        return hashlib.sha256(f"{trees}\n{self.codec.to_json()}".encode()).hexdigest()
+        content = "\n".join([trees, *(text for name, text in self.files.items() if name != TREES)])
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def predict(self, table: pa.Table, threads: int = 2) -> Floats:
-        """Return one float64 per row: the probability, or the value in the label's unit."""
+        """Return one float64 per row: the probability, or the value in the label's unit.
+
+        With classes, a probability per row and class.
+        """
         return self._run(table, threads)
 
     def contributions(self, table: pa.Table, threads: int = 2) -> Floats:
-        """Return TreeSHAP values of shape (rows, features + 1); the last column is the base."""
-        return self._run(table, threads, pred_contrib=True).reshape(table.num_rows, -1)
+        """Return TreeSHAP values of shape (rows, features + 1); the last column is the base.
+
+        With classes, of shape (rows times classes, features + 1).
+        """
+        values = self._run(table, threads, pred_contrib=True)
+        return values.reshape(-1, len(self.codec.features) + 1)
 
     def effects(self, table: pa.Table, threads: int = 2) -> Floats:
         """Return how far each feature moves the answers: its mean absolute TreeSHAP value."""
@@ -73,7 +84,8 @@ class TrainedModel:
     @property
     def files(self) -> dict[str, str]:
         """Name to text of the files that the model is kept as."""
-        return {TREES: self.booster_text, CODEC: self.codec.to_json()}
+        kept = {TREES: self.booster_text, CODEC: self.codec.to_json()}
+        return kept | ({CLASSES: to_json(self.classes)} if self.classes else {})
 
     def shares(self, table: pa.Table) -> dict[str, float]:  # noqa: ARG002 - the trees know
         """Return each feature's weight in the model, in all 1."""
@@ -93,7 +105,7 @@ class TrainedModel:
     def _run(self, table: pa.Table, threads: int, **kind: bool) -> Floats:
         encoded = self.codec.encode(table)
         if not encoded.num_rows:
-            return np.empty(0)
+            return np.empty((0, len(self.classes)) if self.classes else 0)
         return np.asarray(self._booster.predict(encoded, num_threads=threads, **kind), np.float64)
 
     @cached_property
@@ -111,17 +123,20 @@ def train(
 ) -> TrainedModel:
     """Train `rounds` trees on the rows of `table` in their order."""
     require_trainable(table, spec.problem, spec.minimum_rows, "training")
-    settings = {**parameters, **pinned(spec)}
-    booster = lightgbm().train(settings, dataset(table, codec, spec), num_boost_round=rounds)
-    return TrainedModel(booster.model_to_string(), codec)
+    classes = classes_of(table)
+    settings = {**parameters, **pinned(spec, classes)}
+    rows = dataset(table, codec, spec, classes=classes)
+    booster = lightgbm().train(settings, rows, num_boost_round=rounds)
+    return TrainedModel(booster.model_to_string(), codec, classes)
 
 
-def pinned(spec: ModelSpec) -> dict[str, Parameter]:
+def pinned(spec: ModelSpec, classes: Sequence[str] = ()) -> dict[str, Parameter]:
     """Return the parameters nothing may change: they fix the bins, the sums and the objective.
 
     Column-wise histograms add in row order whatever the thread count, so it is not in the trees.
     """
-    return {
+    several: dict[str, Parameter] = {"num_class": len(classes)} if classes else {}
+    return several | {
         "objective": OBJECTIVE[spec.problem],
         "metric": METRIC[spec.problem],
         "seed": spec.seed,
@@ -139,15 +154,19 @@ def pinned(spec: ModelSpec) -> dict[str, Parameter]:
 
 
 def dataset(
-    table: pa.Table, codec: Codec, spec: ModelSpec, reference: lgb.Dataset | None = None
+    table: pa.Table,
+    codec: Codec,
+    spec: ModelSpec,
+    reference: lgb.Dataset | None = None,
+    classes: Sequence[str] = (),
 ) -> lgb.Dataset:
     """Return the encoded rows with their labels, binned like `reference` where one is given."""
     data: lgb.Dataset = lightgbm().Dataset(
         codec.encode(table).rename_columns(_readable(codec)),
-        label=labels(table),
+        label=codes(table, classes),
         reference=reference,
         categorical_feature=list(codec.categorical),
-        params=pinned(spec),
+        params=pinned(spec, classes),
     )
     return data
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml_assets.errors import DataError
-from ml_assets.ml import metrics
+from ml_assets.ml import metrics, multiclass
 from ml_assets.ml.results import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ml_assets.ml.training_table import Floats, Ints
 
@@ -78,10 +78,7 @@ def measured(
 ) -> dict[str, tuple[float, Floats]]:
     """Return every metric of `problem`, exactly and in each resample."""
     exact = metrics.measure(problem, label, score)
-    if problem == "binary":
-        sampled = _binary(label, score, sampling)
-    else:
-        sampled = _regression(label, score, sampling)
+    sampled = _SAMPLED[problem](label, score, sampling)
     return {name: (exact[name], sampled[name]) for name in exact}
 
 
@@ -132,6 +129,39 @@ def _binary(label: Floats, score: Floats, sampling: Resampling) -> dict[str, Flo
         "log_loss": sampling.mean(metrics.log_losses(label, score)),
         "brier": sampling.mean((score - label) ** 2),
     }
+
+
+def _multiclass(label: Floats, score: Floats, sampling: Resampling) -> dict[str, Floats]:
+    """Resample; macro means are over the classes that happened in the resample."""
+    return {
+        "log_loss": sampling.mean(multiclass.log_losses(label, score)),
+        "accuracy": sampling.mean(multiclass.hits(label, score).astype(np.float64)),
+        "macro_auc": _over_classes(_auc, label, score, sampling),
+        "macro_f1": _over_classes(_f1, label, score, sampling),
+    }
+
+
+def _over_classes(
+    sampled: Callable[[Floats, Floats, int, Resampling], Floats],
+    label: Floats,
+    score: Floats,
+    sampling: Resampling,
+) -> Floats:
+    each = np.array([sampled(label, score, k, sampling) for k in multiclass.happened(label)])
+    counted = np.isfinite(each).sum(axis=0)
+    mean: Floats = np.where(counted > 0, np.nansum(each, axis=0) / np.maximum(counted, 1), np.nan)
+    return mean
+
+
+def _auc(label: Floats, score: Floats, k: int, sampling: Resampling) -> Floats:
+    return _binary((label == k).astype(np.float64), score[:, k], sampling)["auc"]
+
+
+def _f1(label: Floats, score: Floats, k: int, sampling: Resampling) -> Floats:
+    return multiclass.f1(*map(sampling.mean, multiclass.member(label, score, k)))
+
+
+_SAMPLED = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}
 
 
 def _binned(label: Floats, score: Floats, sampling: Resampling) -> tuple[Floats, Floats]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ml_assets.ml import baselines, boost, metrics
 from ml_assets.ml import codec as codecs
 from ml_assets.ml.baselines import Rate
+from ml_assets.ml.classes import classes_of, codes
 from ml_assets.ml.linear import Linear
-from ml_assets.ml.model import Model, Simple
-from ml_assets.ml.training_table import labels
+from ml_assets.ml.model import Model, Simple, answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,10 +63,11 @@ class Candidates:
 
         They are trained on the rows `fit`, as the models of the search are.
         """
-        label, problem = labels(tune), self.spec.problem
+        classes, problem = classes_of(fit, tune), self.spec.problem
+        label = codes(tune, classes)
         found = {}
         for name in self._competing:
-            score = self._fitted(fit, name).predict(tune)
+            score = answers(self._fitted(fit, name), tune, classes)
             metrics.require_scores(problem, label, score)
             found[name] = float(metrics.losses(problem, label, score).mean())
         return found
@@ -77,10 +78,8 @@ class Candidates:
         return [*built_in, *(recipe.name for recipe in self.recipes)]
 
     def _fitted(self, table: pa.Table, name: str) -> Baseline:
-        if name == Linear.name:
-            return Linear.fit(table, self.features, self.spec.problem)
-        if name == Rate.name:
-            return Rate.fit(table, self.spec.rate_baseline, self.spec.problem)
+        if name in BUILT_IN:
+            return baselines.fit_one(name, table, self.features, self.spec)
         return self._recipe(name).fit(table)
 
     def _inputs(self, name: str) -> Sequence[str]:

@@ -85,6 +85,7 @@ class Custom:
     recipe: Recipe
     parameters_json: str
     kind: ClassVar[str] = "custom"
+    classes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:

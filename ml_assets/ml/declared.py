@@ -9,7 +9,7 @@ import numpy as np
 
 from ml_assets.errors import DataError
 from ml_assets.ml.results import Estimate
-from ml_assets.ml.training_table import Floats, Ints, clusters, labels
+from ml_assets.ml.training_table import Floats, Ints, clusters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,15 +42,17 @@ class DeclaredMetric:
         """The columns it needs beside label, score and day."""
         return tuple(name for name in self.takes if name not in GIVEN)
 
-    def estimate(self, table: pa.Table, score: Floats) -> Estimate:
+    def estimate(self, table: pa.Table, label: Floats, score: Floats) -> Estimate:
         """Return its value on the rows of `table` with a 95 % interval.
+
+        With classes, `label` are their numbers and `score` has a column per class.
 
         The interval is from leaving out each block of days in turn (delete-a-group jackknife, Shao
         and Tu 1995, chapter 2): rows within a day are not independent, and a function may follow
         what happened from day to day, which a day drawn twice would break.
         """
         days = clusters(table)
-        given: dict[str, Any] = {LABEL: labels(table), SCORE: score, DAY: days}
+        given: dict[str, Any] = {LABEL: label, SCORE: score, DAY: days}
         given |= {name: table[name].to_numpy() for name in self.columns}
         values = {name: given[name] for name in self.takes}
         exact = self._value(values)

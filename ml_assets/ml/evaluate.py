@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml_assets.errors import DeclarationError
-from ml_assets.ml import bootstrap, calibration, curves, metrics
+from ml_assets.ml import bootstrap, calibration, curves, metrics, multiclass
 from ml_assets.ml.bootstrap import Resampling
+from ml_assets.ml.classes import codes
 from ml_assets.ml.importance import importance
+from ml_assets.ml.model import answers, vocabulary
+from ml_assets.ml.per_class import per_class
 from ml_assets.ml.results import (
     Candidate,
     Curve,
@@ -21,7 +24,7 @@ from ml_assets.ml.results import (
     MetricFacts,
     SliceResult,
 )
-from ml_assets.ml.training_table import CLUSTER, PARTITION, Bools, Floats, clusters, labels
+from ml_assets.ml.training_table import CLUSTER, PARTITION, Bools, Floats, clusters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,10 +88,13 @@ def evaluate(
     `table` has the columns that the pipeline's own metrics, `declared`, need.
     """
     predictors: list[Predictor] = [model, *baselines]
-    scores = {p.name: p.predict(table) for p in predictors}
+    # With what no model has seen: its rows are measured like the others.
+    classes = vocabulary(table, predictors)
+    scores = {p.name: answers(p, table, classes) for p in predictors}
     sampling = Resampling(clusters(table), evaluation.resamples, spec.seed)
-    every = _Rows(spec.problem, labels(table), scores, sampling)
+    every = _Rows(spec.problem, codes(table, classes), scores, sampling)
     candidates = _candidates(every, predictors, table, declared)
+    own = scores[model.name]
     binary, days = spec.problem == "binary", pc.min_max(table[CLUSTER]).as_py()
     rivals = _Rows(spec.problem, every.label, _rivals(candidates, scores), sampling)
     return Evaluation(
@@ -106,13 +112,15 @@ def evaluate(
             s for name in evaluation.slices for s in _slices(rivals, table, name, evaluation)
         ],
         importance=importance(model, table, spec.threads),
-        calibration=calibration.bins(every.label, scores[model.name], sampling) if binary else [],
+        calibration=calibration.bins(every.label, own, sampling) if binary else [],
         roc=_curves(rivals, curves.roc),
         precision_recall=_curves(rivals, curves.precision_recall),
         declared={
             metric.name: MetricFacts(metric.meaning, metric.smaller_is_better)
             for metric in declared
         },
+        classes=per_class(every.label, own, classes, model.classes, sampling),
+        confusion=multiclass.confusion(every.label, own).tolist() if classes else [],
     )
 
 
@@ -137,7 +145,9 @@ def _candidate(
         measured["observed_expected"] = calibration.observed_expected(
             every.label, every.scores[name], every.sampling
         )
-    measured |= {metric.name: metric.estimate(table, every.scores[name]) for metric in declared}
+    measured |= {
+        metric.name: metric.estimate(table, every.label, every.scores[name]) for metric in declared
+    }
     if name == next(iter(every.scores)):
         return Candidate(name, predictor.description, measured)
     differences = every.differences(name)
@@ -172,7 +182,7 @@ def _slice(
     binary = rivals.problem == "binary"
     days = len(np.unique(rivals.sampling.clusters[inside]))
     supported = len(label) >= evaluation.minimum_support and days >= FEWEST_CLUSTERS
-    if binary and len(np.unique(label)) < 2:
+    if rivals.problem in metrics.PROBABILITIES and len(np.unique(label)) < 2:
         supported = False
     positives = int(label.sum()) if binary else None
     measured = _compare(rivals.only(inside)) if supported else None

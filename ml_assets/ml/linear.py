@@ -8,7 +8,7 @@ thread, so the thread count does not change the weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +29,7 @@ ROWS = 300_000
 _BATCH = 100_000
 _FARTHEST = 8.0
 _BEND = 0.05
+SETTINGS = {"maxiter": 150, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-6}
 _Gradient = Callable[[Floats, Floats], tuple[float, Floats]]
 
 
@@ -42,43 +43,76 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Weights over the design: intercept, numbers, missing flags, then levels by category."""
+class Design:
+    """How rows become ones, numbers, missing flags and levels by category."""
 
     codec: Codec
     scales: tuple[Scale, ...]
+
+    @staticmethod
+    def fit(table: pa.Table, features: Sequence[str]) -> Design:
+        """Fit on the rows of `table`."""
+        codec = _common(codecs.fit(table, features), table)
+        scales = tuple(_scale(column) for column in _numbers(codec, codec.encode(table)).T)
+        return Design(codec, scales)
+
+    @property
+    def width(self) -> int:
+        """Weights of all levels."""
+        return sum(len(f.categories) + 2 for f in self.codec.features if f.kind == "category")
+
+    def parts(self, table: pa.Table, batch: int = _BATCH) -> Iterator[tuple[Floats, list[Ints]]]:
+        """Yield the design of `batch` rows after the other, of an empty table an empty one."""
+        for start in range(0, table.num_rows or 1, batch):
+            encoded = self.codec.encode(table.slice(start, batch))
+            yield _design(self.codec, self.scales, encoded)
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        scales = [[s.mean, s.spread, s.flag] for s in self.scales]
+        return {"codec": self.codec.to_json(), "scales": scales}
+
+    @staticmethod
+    def from_fields(fields: dict[str, Any]) -> Design:
+        """Build from what `to_fields` gave."""
+        scales = tuple(Scale(*scale) for scale in fields["scales"])
+        return Design(Codec.from_json(fields["codec"]), scales)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Weights over the design: intercept, numbers, missing flags, then levels by category."""
+
+    design: Design
     weights: tuple[float, ...]
     problem: str
     center: float
     unit: float
     name: ClassVar[str] = "linear"
+    classes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def description(self) -> str:
         """What it does, in words."""
         kind = "logistic regression" if self.problem == "binary" else "linear median regression"
-        return f"{kind} on {len(self.codec.features)} features"
+        return f"{kind} on {len(self.design.codec.features)} features"
 
     @staticmethod
     def fit(table: pa.Table, features: Sequence[str], problem: str) -> Linear:
         """Fit on at most ROWS rows of `table` with the penalty of scikit-learn's default, C = 1."""
         table = spread(table, ROWS)
-        codec = _common(codecs.fit(table, features), table)
-        encoded = codec.encode(table)
-        scales = tuple(_scale(column) for column in _numbers(codec, encoded).T)
-        dense, levels = _design(codec, scales, encoded)
+        design = Design.fit(table, features)
+        dense, levels = next(design.parts(table, ROWS))
         label = labels(table)
         center, unit = (0.0, 1.0) if problem == "binary" else _center(label)
         loss = _logistic if problem == "binary" else _absolute
-        weights = _minimize(dense, levels, _width(codec), (label - center) / unit, loss)
-        return Linear(codec, scales, tuple(weights.tolist()), problem, center, unit)
+        weights = _minimize(dense, levels, design.width, (label - center) / unit, loss)
+        return Linear(design, tuple(weights.tolist()), problem, center, unit)
 
     def predict(self, table: pa.Table) -> Floats:
         """Return the probability, or the value in the label's unit, for every row."""
         weights = np.asarray(self.weights)
-        parts = [table.slice(i, _BATCH) for i in range(0, table.num_rows, _BATCH)] or [table]
-        designs = (_design(self.codec, self.scales, self.codec.encode(part)) for part in parts)
-        answer = np.concatenate([_answer(weights, *design) for design in designs])
+        answer = np.concatenate([_answer(weights, *part) for part in self.design.parts(table)])
         if self.problem == "binary":
             return _sigmoid(answer)
         return answer * self.unit + self.center
@@ -88,8 +122,7 @@ class Linear:
         return json.dumps(
             {
                 "kind": self.name,
-                "codec": self.codec.to_json(),
-                "scales": [[s.mean, s.spread, s.flag] for s in self.scales],
+                **self.design.to_fields(),
                 "weights": self.weights,
                 "problem": self.problem,
                 "center": self.center,
@@ -101,8 +134,7 @@ class Linear:
     def from_fields(fields: dict[str, Any]) -> Linear:
         """Build from the parsed JSON."""
         return Linear(
-            Codec.from_json(fields["codec"]),
-            tuple(Scale(*scale) for scale in fields["scales"]),
+            Design.from_fields(fields),
             tuple(fields["weights"]),
             fields["problem"],
             fields["center"],
@@ -151,10 +183,6 @@ def _design(codec: Codec, scales: Sequence[Scale], encoded: pa.Table) -> tuple[F
     return dense, levels
 
 
-def _width(codec: Codec) -> int:
-    return sum(len(f.categories) + 2 for f in codec.features if f.kind == "category")
-
-
 def _center(label: Floats) -> tuple[float, float]:
     center = float(np.median(label))
     distance = np.abs(label - center)
@@ -187,9 +215,8 @@ def _minimize(
         return value + float((penalty * weights**2).sum()) / 2, gradient
 
     start = np.zeros(columns + extra)
-    settings = {"maxiter": 150, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-6}
     with one_thread():
-        found: Floats = minimize(objective, start, jac=True, method="L-BFGS-B", options=settings).x
+        found: Floats = minimize(objective, start, jac=True, method="L-BFGS-B", options=SETTINGS).x
     return found
 
 

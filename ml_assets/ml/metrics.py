@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ml_assets.errors import DataError
-from ml_assets.ml.training_table import Bools, Floats, require_both_classes
+from ml_assets.ml import multiclass
+from ml_assets.ml.training_table import MULTICLASS, Bools, Floats, require_both_classes
 
 Metric = Callable[[Floats, Floats], float]
 
-PRIMARY = {"binary": "log_loss", "regression": "mae"}
-_CLIP = float(np.finfo(np.float64).eps)
+PRIMARY = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mae"}
+PROBABILITIES = frozenset({"binary", "multiclass"})
+"""Problems whose answers are probabilities, which say by themselves what loss to expect."""
 
 
 def auc(label: Floats, score: Floats) -> float:
@@ -56,6 +58,12 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
         "log_loss": log_loss,
         "brier": brier,
     },
+    "multiclass": {
+        "log_loss": multiclass.log_loss,
+        "accuracy": multiclass.accuracy,
+        "macro_auc": multiclass.macro_auc(auc),
+        "macro_f1": multiclass.macro_f1,
+    },
     "regression": {"mae": mae, "rmse": rmse},
 }
 
@@ -68,13 +76,23 @@ def measure(problem: str, label: Floats, score: Floats) -> dict[str, float]:
 
 def losses(problem: str, label: Floats, score: Floats) -> Floats:
     """Return each row's share in the primary metric, whose mean it is."""
+    if problem == MULTICLASS:
+        return multiclass.log_losses(label, score)
     return log_losses(label, score) if problem == "binary" else np.abs(score - label)
+
+
+def squared_errors(problem: str, label: Floats, score: Floats) -> Floats:
+    """Return each row's squared error, over all classes where there are several."""
+    if problem == MULTICLASS:
+        return multiclass.squared_errors(label, score)
+    squared: Floats = (score - label) ** 2
+    return squared
 
 
 def log_losses(label: Floats, score: Floats) -> Floats:
     """Return each row's negative log likelihood; a certain error costs 36, not infinity."""
     right: Floats = np.where(label == 1, score, 1 - score)
-    return np.asarray(-np.log(right.clip(_CLIP, 1.0)))
+    return np.asarray(-np.log(right.clip(multiclass.CLIP, 1.0)))
 
 
 def cumulative(label: Floats, score: Floats) -> tuple[Floats, Floats]:
@@ -102,13 +120,23 @@ def require_scores(problem: str, label: Floats, score: Floats) -> None:
     if problem == "binary":
         require_both_classes(label, "the measured rows")
         _require_probabilities(score)
+    if problem == MULTICLASS:
+        _require_classes(label)
+        _require_probabilities(score)
 
 
 def _require_probabilities(score: Floats) -> None:
     if score.min() < 0 or score.max() > 1:
         raise DataError(
             f"Scores from {score.min():g} to {score.max():g} are no probabilities.",
-            "A binary model must answer between 0 and 1.",
+            "A model of probabilities must answer between 0 and 1.",
+        )
+
+
+def _require_classes(label: Floats) -> None:
+    if len(np.unique(label)) < 2:
+        raise DataError(
+            f"All {len(label):,} measured rows are of one class.", "Measure on a longer window."
         )
 
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from ml_assets.ml.baselines import Baseline, Predictor, load
 from ml_assets.ml.boost import CODEC, TREES, TrainedModel
+from ml_assets.ml.classes import CLASSES, aligned, classes_of, from_json, ordered, to_json
 from ml_assets.ml.codec import Codec
 from ml_assets.ml.custom import Custom
 from ml_assets.ml.training_table import Floats, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 PARAMETERS = "baseline.json"
 SAMPLE = 2000
@@ -47,7 +48,7 @@ class Model(Predictor, Protocol):
         """Parameters that training found and that are single numbers, by name."""
 
     def predict(self, table: pa.Table, threads: int = 2) -> Floats:
-        """Return one float64 per row: the probability, or the value in the label's unit."""
+        """Return one float64 per row, or a probability per row and class."""
 
     def effects(self, table: pa.Table, threads: int = 2) -> Floats:
         """Return how far each feature of the codec moves the answers, on average."""
@@ -75,6 +76,11 @@ class Simple:
         return self.baseline.description
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The baseline's."""
+        return self.baseline.classes
+
+    @property
     def model_hash(self) -> str:
         """SHA-256 over the baseline and codec as they are kept."""
         text = "\n".join(self.files.values())
@@ -83,7 +89,8 @@ class Simple:
     @property
     def files(self) -> dict[str, str]:
         """Name to text of the files that the model is kept as."""
-        return {PARAMETERS: self.baseline.to_json(), CODEC: self.codec.to_json()}
+        kept = {PARAMETERS: self.baseline.to_json(), CODEC: self.codec.to_json()}
+        return kept | ({CLASSES: to_json(self.classes)} if self.classes else {})
 
     @property
     def found(self) -> dict[str, float]:
@@ -91,7 +98,7 @@ class Simple:
         return self.baseline.numbers if isinstance(self.baseline, Custom) else {}
 
     def predict(self, table: pa.Table, threads: int = 2) -> Floats:  # noqa: ARG002 - as a model's
-        """Return one float64 per row: the probability, or the value in the label's unit."""
+        """Return one float64 per row, or a probability per row and class."""
         return self.baseline.predict(table)
 
     def effects(self, table: pa.Table, threads: int = 2) -> Floats:
@@ -120,7 +127,18 @@ def read_model(files: Mapping[str, str]) -> Model:
     codec = Codec.from_json(files[CODEC])
     if PARAMETERS in files:
         return Simple(load(files[PARAMETERS]), codec)
-    return TrainedModel(files[TREES], codec)
+    classes = from_json(files[CLASSES]) if CLASSES in files else ()
+    return TrainedModel(files[TREES], codec, classes)
+
+
+def answers(predictor: Predictor, table: pa.Table, classes: Sequence[str]) -> Floats:
+    """Return what `predictor` answers on `table`, with classes as columns of `classes`."""
+    return aligned(predictor.predict(table), predictor.classes, classes)
+
+
+def vocabulary(table: pa.Table, predictors: Iterable[Predictor]) -> tuple[str, ...]:
+    """Return every class that a label of `table` has or that one of `predictors` knows, sorted."""
+    return ordered({*classes_of(table), *(name for one in predictors for name in one.classes)})
 
 
 def _moved(

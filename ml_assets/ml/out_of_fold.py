@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from ml_assets.errors import DataError
+from ml_assets.ml.classes import classes_of
+from ml_assets.ml.model import answers
 from ml_assets.ml.training_table import clusters
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ FOLDS = 5
 def out_of_fold(table: pa.Table, train: Callable[[pa.Table], Predictor]) -> Floats:
     """Return one score per row of the training window `table`, from FOLDS models of `train`.
 
+    Of several classes it is one per row and class.
+
     Whole clusters are held out, every FOLDS-th one together: rows of a day share what happened on
     it, so a model that saw some of them would flatter itself on the others.
     """
@@ -32,9 +36,10 @@ def out_of_fold(table: pa.Table, train: Callable[[pa.Table], Predictor]) -> Floa
             f"{own.max(initial=-1) + 1} clusters are too few for {FOLDS} folds.",
             "Train on more days.",
         )
-    scores = np.empty(table.num_rows)
+    classes = classes_of(table)
+    scores = np.empty((table.num_rows, len(classes)) if classes else table.num_rows)
     for fold in range(FOLDS):
         held = own % FOLDS == fold
         seen = table.filter(pa.array(~held))
-        scores[held] = train(seen).predict(table.filter(pa.array(held)))
+        scores[held] = answers(train(seen), table.filter(pa.array(held)), classes)
     return scores

@@ -58,6 +58,36 @@ class CalibrationBin:
 
 
 @dataclass(frozen=True)
+class ClassResult:
+    """How the model does on one class against all others."""
+
+    name: str
+    rows: int
+    """Test rows that were of the class."""
+    predicted: int
+    """Test rows for which it is the most probable class."""
+    right: int
+    """Rows that are both."""
+    known: bool
+    """Whether the model saw the class in training; one it did not see has the probability 0."""
+    auc: float | None
+    """None where no row, or every row, was of the class."""
+    observed_expected: Estimate | None
+    """None for a class that is not known, of which nothing is expected."""
+    calibration: list[CalibrationBin]
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the rows predicted that were of the class."""
+        return self.right / self.predicted if self.predicted else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the rows of the class that were predicted."""
+        return self.right / self.rows if self.rows else None
+
+
+@dataclass(frozen=True)
 class Importance:
     """How far one feature moves the model's answers over a sample of test rows.
 
@@ -101,3 +131,12 @@ class Evaluation:
     precision_recall: dict[str, Curve] = field(default_factory=dict)
     declared: dict[str, MetricFacts] = field(default_factory=dict)
     """The pipeline's own metrics by name; every candidate has them."""
+    classes: list[ClassResult] = field(default_factory=list)
+    """The model on each class, sorted; none for yes or no and for a number."""
+    confusion: list[list[int]] = field(default_factory=list)
+    """Rows by class that happened and class predicted, both in the order of `classes`."""
+
+    @property
+    def unseen(self) -> list[ClassResult]:
+        """Classes of the test rows that no training row was of."""
+        return [each for each in self.classes if not each.known]

@@ -21,7 +21,8 @@ class LabelSpec:
     """The cleaned table with the truth, `cleaned.<table>`; its `known_at` says when a model may
     learn it."""
     value: str
-    """SQL expression over the table's columns: BOOLEAN for binary, a number for regression."""
+    """SQL expression over the table's columns: BOOLEAN for binary, text or a whole number
+    for multiclass, a number for regression."""
     description: str
     """The question the model answers, in words."""
     unit: str = ""
@@ -57,8 +58,9 @@ class TuningSpec:
 class ModelSpec:
     """How the model is trained."""
 
-    problem: Literal["binary", "regression"] = "binary"
-    """What is predicted: yes or no, as a probability, or a number."""
+    problem: Literal["binary", "multiclass", "regression"] = "binary"
+    """What is predicted: yes or no, as a probability, one of several classes, as a probability of
+    each, or a number."""
     split: SplitSpec
     """Which partitions train, tune and test."""
     tuning: TuningSpec = TuningSpec()

@@ -13,6 +13,8 @@ CLUSTER = "_cluster"
 PREDICTION_TIME = "_prediction_time"
 LABEL_KNOWN_AT = "_label_known_at"
 LABEL = "_label"
+MULTICLASS = "multiclass"
+"""The problem whose labels are text: one of several classes."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -63,7 +65,7 @@ def spread(table: pa.Table, most: int) -> pa.Table:
 
 
 def require_trainable(table: pa.Table, problem: str, minimum_rows: int, window: str) -> None:
-    """Raise DataError unless `table` has enough rows and, for binary, both classes 0 and 1."""
+    """Raise DataError unless `table` has enough rows and, two classes."""
     if table.num_rows < minimum_rows:
         raise DataError(
             f"The {window} window has {table.num_rows:,} rows, fewer than minimum_rows = "
@@ -72,6 +74,12 @@ def require_trainable(table: pa.Table, problem: str, minimum_rows: int, window: 
         )
     if problem == "binary":
         require_both_classes(labels(table), f"the {window} window")
+    if problem == MULTICLASS and len(column(table, LABEL).unique()) < 2:
+        raise DataError(
+            f"Only one class in the {window} window: all {table.num_rows:,} labels are "
+            f"{table[LABEL][0].as_py()!r}.",
+            "Check the label's expression, or choose a window that holds several classes.",
+        )
 
 
 def require_both_classes(label: Floats, where: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ml_assets.errors import DeclarationError
 from ml_assets.ml import boost
 from ml_assets.ml import codec as codecs
+from ml_assets.ml.classes import classes_of
 from ml_assets.ml.training_table import require_trainable
 
 if TYPE_CHECKING:
@@ -92,13 +93,15 @@ def tune(
     require_trainable(fit, spec.problem, spec.minimum_rows, "fitting")
     require_trainable(window, spec.problem, 1, "tuning")
     first, budget = start(spec), max(spec.tuning.trials, 1)
+    # Of both windows: a class that comes first in the tuning window has no tree, and is counted.
+    classes = classes_of(fit, window)
     with _study(storage, study) as search:
         if not _in_state(search, "COMPLETE", "WAITING"):
             search.enqueue_trial(first)
         data = None
         for number in range(len(_in_state(search, "COMPLETE")), budget):
-            data = data or _datasets(fit, window, features, spec)
-            value = _run(search, number, data, spec)
+            data = data or _datasets(fit, window, features, spec, classes)
+            value = _run(search, number, data, spec, classes)
             if progress is not None:
                 progress(number + 1, budget, value)
         trials = tuple(map(_trial, range(budget), _in_state(search, "COMPLETE")))
@@ -130,16 +133,24 @@ def _within(name: str, value: Parameter) -> bool:
 
 
 def _datasets(
-    fit: pa.Table, window: pa.Table, features: Sequence[str], spec: ModelSpec
+    fit: pa.Table,
+    window: pa.Table,
+    features: Sequence[str],
+    spec: ModelSpec,
+    classes: Sequence[str],
 ) -> tuple[lgb.Dataset, lgb.Dataset]:
     """Encode and bin both windows once for all trials; no searched parameter changes the bins."""
     codec = codecs.fit(fit, features)
-    train = boost.dataset(fit, codec, spec).construct()
-    return train, boost.dataset(window, codec, spec, reference=train).construct()
+    train = boost.dataset(fit, codec, spec, classes=classes).construct()
+    return train, boost.dataset(window, codec, spec, train, classes).construct()
 
 
 def _run(
-    search: optuna.Study, number: int, data: tuple[lgb.Dataset, lgb.Dataset], spec: ModelSpec
+    search: optuna.Study,
+    number: int,
+    data: tuple[lgb.Dataset, lgb.Dataset],
+    spec: ModelSpec,
+    classes: Sequence[str],
 ) -> float:
     import optuna
 
@@ -150,7 +161,7 @@ def _run(
     )
     began, trial = time.monotonic(), search.ask()
     parameters = {name: _suggest(trial, name, bounds) for name, bounds in SPACE.items()}
-    rounds, value = _best_round(data, parameters, spec)
+    rounds, value = _best_round(data, parameters, spec, classes)
     trial.set_user_attr("rounds", rounds)
     trial.set_user_attr("seconds", round(time.monotonic() - began, 3))
     search.tell(trial, value)
@@ -164,12 +175,15 @@ def _suggest(trial: optuna.Trial, name: str, bounds: Range) -> Parameter:
 
 
 def _best_round(
-    data: tuple[lgb.Dataset, lgb.Dataset], parameters: Mapping[str, Parameter], spec: ModelSpec
+    data: tuple[lgb.Dataset, lgb.Dataset],
+    parameters: Mapping[str, Parameter],
+    spec: ModelSpec,
+    classes: Sequence[str],
 ) -> tuple[int, float]:
     """Train until the tuning loss has not improved for PATIENCE rounds; return rounds and loss."""
     lgb = boost.lightgbm()
     booster = lgb.train(
-        {**parameters, **boost.pinned(spec)},
+        {**parameters, **boost.pinned(spec, classes)},
         data[0],
         num_boost_round=ROUNDS,
         valid_sets=[data[1]],

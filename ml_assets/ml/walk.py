@@ -10,9 +10,11 @@ import numpy as np
 from ml_assets.ml import boost, metrics, split
 from ml_assets.ml import codec as codecs
 from ml_assets.ml.candidates import LIGHTGBM
+from ml_assets.ml.classes import codes
 from ml_assets.ml.fit import fit
+from ml_assets.ml.model import answers, vocabulary
 from ml_assets.ml.spec import TuningSpec
-from ml_assets.ml.training_table import PARTITION, labels
+from ml_assets.ml.training_table import PARTITION
 from ml_assets.ml.tune import start
 
 if TYPE_CHECKING:
@@ -114,9 +116,10 @@ def _step(
     )
     found: dict[str, Predictor] = {item.name: item for item in (*fitted.baselines, fitted.model)}
     found |= {"untuned": untuned, "tuned": found.pop(LIGHTGBM)}
-    label = labels(parts.after)
+    classes = vocabulary(parts.after, found.values())
+    label = codes(parts.after, classes)
     measured = {
-        name: metrics.measure(spec.problem, label, item.predict(parts.after))
+        name: metrics.measure(spec.problem, label, answers(item, parts.after, classes))
         for name, item in found.items()
     }
     return Step(windows.test[0], parts.after.num_rows, measured)

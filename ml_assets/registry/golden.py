@@ -44,7 +44,8 @@ def log_golden(tracking_uri: str, run_id: str, rows: pa.Table, scores: Floats) -
 
     with connected(tracking_uri) as client, TemporaryDirectory() as folder:
         path = Path(folder) / FILE
-        pq.write_table(rows.append_column(SCORE, pa.array(scores)), path)
+        # Of several classes a list per row.
+        pq.write_table(rows.append_column(SCORE, pa.array(scores.tolist())), path)
         client.log_artifact(run_id, str(path))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.ml.baselines import load
 from ml_assets.ml.boost import CODEC, TREES, TrainedModel
+from ml_assets.ml.classes import CLASSES
 from ml_assets.ml.model import PARAMETERS, read_model
 from ml_assets.registry.portable import copy_library
 from ml_assets.registry.store import connected
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 _REQUIREMENTS = ("lightgbm", "mlflow", "numpy", "pandas", "pyarrow", "scipy")
-_ARTIFACTS = {TREES: "model", PARAMETERS: "baseline", CODEC: "codec"}
+_ARTIFACTS = {TREES: "model", PARAMETERS: "baseline", CODEC: "codec", CLASSES: "classes"}
 """The files of a model, and what the script that serves it calls them."""
 _BASELINES = "baselines"
 _RIVAL = "lightgbm"
@@ -105,8 +106,10 @@ def load_baselines(tracking_uri: str, run_id: str) -> list[Predictor]:
         return [*map(load, texts), *([read_model(rival)] if rival else [])]
 
 
-def signature(codec: Codec) -> ModelSignature:
+def signature(codec: Codec, classes: Sequence[str] = ()) -> ModelSignature:
     """Return the signature: numbers double, categories string, all optional, checked by the model.
+
+    The answer is one double, with classes one column per class, which bears its name.
 
     MLflow's own check would refuse int64 and booleans for a double, so the signature carries the
     mark MLflow gives to models that check their input themselves.
@@ -118,7 +121,8 @@ def signature(codec: Codec) -> ModelSignature:
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(kinds[f.kind], f.name, required=False) for f in codec.features
     ]
-    plain = ModelSignature(Schema(inputs), Schema([ColSpec("double")]))
+    outputs: list[ColSpec | TensorSpec] = [ColSpec("double", name) for name in classes]
+    plain = ModelSignature(Schema(inputs), Schema(outputs or [ColSpec("double")]))
     marked = {"signature": plain.to_dict(), "is_signature_from_type_hint": True}
     checked: ModelSignature = Model.from_dict(marked).signature
     return checked
@@ -138,7 +142,7 @@ def _save(folder: Path, logged: LoggedModel, run_id: str, model: Model, threads:
             run_id=run_id,
             model_uuid=logged.model_id,
             model_id=logged.model_id,
-            signature=signature(model.codec),
+            signature=signature(model.codec, model.classes),
         ),
         python_model=str(_SCRIPT),
         artifacts={_ARTIFACTS[name]: str(folder / name) for name in model.files},

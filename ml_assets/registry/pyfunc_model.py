@@ -7,6 +7,7 @@ the codec is what checks the columns.
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class EncodedModel(PythonModel):
         texts = {name: Path(path).read_text(encoding="utf-8") for name, path in files.items()}
         self.library = importlib.import_module(f"{settings['library']}.ml.codec")
         self.codec = self.library.Codec.from_json(texts["codec"])
+        self.classes: list[str] = json.loads(texts.get("classes", "[]"))
         if "baseline" in texts:
             baselines = importlib.import_module(f"{settings['library']}.ml.baselines")
             self.answer = self._checked(baselines.load(texts["baseline"]).predict)
@@ -55,7 +57,7 @@ class EncodedModel(PythonModel):
         def answer(table: pa.Table) -> np.ndarray:
             encoded = self.codec.encode(table)
             if not encoded.num_rows:
-                return np.empty(0)
+                return np.empty((0, len(self.classes)) if self.classes else 0)
             return np.asarray(booster.predict(encoded, num_threads=self.threads), np.float64)
 
         return answer
@@ -64,9 +66,13 @@ class EncodedModel(PythonModel):
         self,
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow's signature
-    ) -> np.ndarray:
-        """Return one float64 per row; the input is a DataFrame, or rows as a list of dicts."""
-        return self.answer(self._table(pd.DataFrame(model_input)))
+    ) -> np.ndarray | pd.DataFrame:
+        """Return one float64 per row, of several classes a column of probabilities for each.
+
+        The input is a DataFrame, or rows as a list of dicts.
+        """
+        answers = self.answer(self._table(pd.DataFrame(model_input)))
+        return pd.DataFrame(answers, columns=self.classes) if self.classes else answers
 
     def _table(self, frame: pd.DataFrame) -> pa.Table:
         places = [i for i, name in enumerate(frame.columns) if name in self.codec.names]

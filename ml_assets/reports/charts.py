@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from ml_assets.ml.metrics import PROBABILITIES
 from ml_assets.ml.results import CalibrationBin, Curve, Estimate, Evaluation, SliceResult
 from ml_assets.reports import formats
 from ml_assets.reports.plot import (
@@ -104,7 +105,11 @@ def calibration(evaluation: Evaluation) -> Markup:
     bins = evaluation.calibration
     bounds = _calibration_domain(evaluation)
     area = plot(bounds, bounds, SQUARE, SQUARE - 20)
-    unit = f", {evaluation.unit}" if evaluation.unit and evaluation.problem != "binary" else ""
+    unit = (
+        f", {evaluation.unit}"
+        if evaluation.unit and evaluation.problem not in PROBABILITIES
+        else ""
+    )
     return chart(
         area,
         f"Observed against predicted in {len(bins)} score bins, with 95 % intervals.",
@@ -119,7 +124,7 @@ def _calibration_domain(evaluation: Evaluation) -> tuple[float, float]:
     bins = evaluation.calibration
     values = [v for b in bins for v in (b.predicted, b.observed.low, b.observed.high)]
     low, high = domain(values, 0.05)
-    return (0.0, min(1.0, high)) if evaluation.problem == "binary" else (low, high)
+    return (0.0, min(1.0, high)) if evaluation.problem in PROBABILITIES else (low, high)
 
 
 def _calibration_mark(area: Plot, part: CalibrationBin) -> Markup:

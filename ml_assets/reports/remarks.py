@@ -28,6 +28,7 @@ def remarks(evaluation: Evaluation) -> list[str]:
         _other_metrics(evaluation, leading=True),
         _other_metrics(evaluation, leading=False),
         _calibration(evaluation),
+        _unseen(evaluation),
         _range(evaluation),
         _lost_slices(evaluation),
         _caution(evaluation),
@@ -65,6 +66,16 @@ def _calibration(evaluation: Evaluation) -> str:
         return f"{text}, which agrees with\u00a01{_bins(evaluation)}."
     fault = "too little" if ratio.low > 1 else "too much"
     return f"{text}: it promises {fault}{_bins(evaluation)}."
+
+
+def _unseen(evaluation: Evaluation) -> str:
+    found = [f"{each.name} ({formats.count(each.rows)})" for each in evaluation.unseen]
+    if not found:
+        return ""
+    return (
+        f"Test rows of classes that no training row had, which cost what a certain error costs: "
+        f"{_shortened(found)}."
+    )
 
 
 def _bins(evaluation: Evaluation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ def render(evaluation: Evaluation, context: ReportContext) -> str:
             precision_recall=_precision_recall(evaluation),
             calibration=charts.calibration(evaluation) if evaluation.calibration else None,
             density=charts.score_density(evaluation),
+            class_calibration=_per_class(evaluation),
             kinds=view.candidate_kinds(evaluation),
             shown=view.SHOWN,
             has_partition_baseline=view.compares_baseline(evaluation.by_partition),
@@ -117,6 +119,15 @@ def _precision_recall(evaluation: Evaluation) -> Markup | None:
         ("Recall", "Precision"),
         Curve([0.0, 1.0], [rate, rate]),
     )
+
+
+def _per_class(evaluation: Evaluation) -> dict[str, Markup]:
+    """Charts of observed against predicted of each class, where it has bins."""
+    return {
+        each.name: charts.calibration(replace(evaluation, calibration=each.calibration))
+        for each in evaluation.classes
+        if each.calibration
+    }
 
 
 def _curves(

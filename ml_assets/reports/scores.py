@@ -53,6 +53,23 @@ METRICS = {
         smaller_is_better=None,
         meaning="Observed over expected: above 1 it promises too little, below 1 too much.",
     ),
+    "accuracy": Metric(
+        "Accuracy",
+        smaller_is_better=False,
+        meaning="Share of rows whose most probable class is what happened.",
+    ),
+    "macro_auc": Metric(
+        "Macro AUC",
+        smaller_is_better=False,
+        meaning="AUC of each class against all others, averaged over the classes.",
+        proper=True,
+    ),
+    "macro_f1": Metric(
+        "Macro F1",
+        smaller_is_better=False,
+        meaning="Harmonic mean of precision and recall, averaged over the classes.",
+        proper=True,
+    ),
     "mae": Metric(
         "Mean absolute error",
         smaller_is_better=True,
@@ -74,7 +91,7 @@ METRICS = {
         meaning="Mean loss of the best baseline minus the model's.",
     ),
 }
-RANKING = ("auc",)
+RANKING = ("auc", "macro_auc")
 
 
 def metric(key: str, evaluation: Evaluation | None = None) -> Metric:

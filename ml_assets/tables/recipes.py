@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ml_assets.errors import DeclarationError
 from ml_assets.ml.candidates import BUILT_IN
 from ml_assets.ml.custom import FIT, PREDICT, Recipe
+from ml_assets.ml.training_table import MULTICLASS
 from ml_assets.tables.training import feature_names, spine
 
 if TYPE_CHECKING:
@@ -29,7 +30,14 @@ def recipes(pipeline: Pipeline) -> list[Recipe]:
             "model.baselines names 'rate', but rate_baseline has no columns.",
             "Declare the columns whose groups have a rate of their own.",
         )
-    return [_recipe(pipeline, name) for name in spec.baselines if name not in BUILT_IN]
+    own = [name for name in spec.baselines if name not in BUILT_IN]
+    if own and spec.problem == MULTICLASS:
+        raise DeclarationError(
+            f"model.baselines names {own[0]!r}, which answers with one number per row, and"
+            " model.problem is multiclass.",
+            f"Write {', '.join(BUILT_IN)}, which answer for each class.",
+        )
+    return [_recipe(pipeline, name) for name in own]
 
 
 def _recipe(pipeline: Pipeline, file: str) -> Recipe:

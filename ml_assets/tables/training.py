@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import DataError, DeclarationError
+from ml_assets.ml.training_table import MULTICLASS
 from ml_assets.sql.names import columns, literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable, FeatureTable
 from ml_assets.sql.windows import instant
@@ -171,10 +172,15 @@ def labels_sql(pipeline: Pipeline, key: list[str]) -> str:
     if not isinstance(node.declared, CleanedTable) or node.declared.known_at is None:
         raise TypeError(f"{node.dotted} cannot be a label's table")
     return f"""
-        SELECT {columns(key)}, CAST(({label.value}) AS DOUBLE) AS _label,
+        SELECT {columns(key)}, CAST(({label.value}) AS {label_type(pipeline)}) AS _label,
             {quote(node.declared.known_at)} AS _label_known_at
         FROM {qualified(pipeline.name, *node.name)}{_over(pipeline, node)}
     """
+
+
+def label_type(pipeline: Pipeline) -> str:
+    """Return the type of labels: text for classes, else numbers."""
+    return "VARCHAR" if pipeline.declaration.model.problem == MULTICLASS else "DOUBLE"
 
 
 def _over(pipeline: Pipeline, node: Node) -> str:
@@ -198,11 +204,14 @@ def outcomes_sql(
     entities = entities_sql(pipeline, names, None if partition is None else [partition])
     among = f"_partition IS NOT DISTINCT FROM {literal(partition) if partition else 'NULL'}"
     scores = qualified(pipeline.name, "predictions", "scores")
+    several = pipeline.declaration.model.problem == MULTICLASS
+    answer = "probabilities" if several else "score"
     return f"""
-        SELECT entities.*, scores.score AS _score, scores.model_version AS _version, labels._label,
+        SELECT entities.*, scores.{answer} AS _score, scores.model_version AS _version,
+            labels._label,
             CAST(timezone({zone}, entities.{quote(table.time or "")}) AS DATE) AS _cluster
         FROM ({entities}) AS entities
-        JOIN (SELECT {key}, score, model_version FROM {scores}
+        JOIN (SELECT {key}, {answer}, model_version FROM {scores}
             WHERE {among} AND NOT trained_on) AS scores USING ({key})
         LEFT JOIN (SELECT * FROM ({labels_sql(pipeline, list(table.key))})
             WHERE _label_known_at <= {instant(as_of)}) AS labels USING ({key})

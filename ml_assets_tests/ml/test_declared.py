@@ -50,7 +50,7 @@ def test_the_interval_of_a_mean_over_days_is_the_textbook_one(counts: list[int],
     day = table["_cluster"].to_numpy()
     means = np.array([score[day == number].mean() for number in range(len(counts))])
     error = means.std(ddof=1) / np.sqrt(len(counts))
-    found = MEAN.estimate(table, score)
+    found = MEAN.estimate(table, labels(table), score)
     assert found.value == pytest.approx(means.mean())
     assert (found.high - found.low) / 2 == pytest.approx(t.ppf(0.975, len(counts) - 1) * error)
 
@@ -64,7 +64,7 @@ def test_many_days_are_left_out_in_blocks() -> None:
 
     table = days([2] * 365)
     metric = DeclaredMetric("counting", "", False, counting, ("day",))
-    found = metric.estimate(table, np.zeros(table.num_rows))
+    found = metric.estimate(table, labels(table), np.zeros(table.num_rows))
     assert (found.low, found.high) == (1, 1)
     assert len(calls) == BLOCKS + 1
     assert calls[0] == 365
@@ -100,12 +100,12 @@ def test_every_candidate_has_the_pipelines_own_metrics() -> None:
 def test_a_metric_without_a_number_is_named(value: str, words: str) -> None:
     broken = changed(MEAN, call=lambda score, day: float(value))
     with pytest.raises(DataError, match=words):
-        broken.estimate(days([2, 2]), np.zeros(4))
+        broken.estimate(days([2, 2]), np.zeros(4), np.zeros(4))
 
 
 def test_one_day_gives_no_interval() -> None:
     with pytest.raises(DataError, match="at least two days"):
-        MEAN.estimate(days([3]), np.zeros(3))
+        MEAN.estimate(days([3]), np.zeros(3), np.zeros(3))
 
 
 def test_a_metric_is_declared_in_one_word() -> None:

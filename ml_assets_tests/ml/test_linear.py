@@ -63,7 +63,7 @@ def test_rare_and_unseen_categories_are_one_level_and_null_another() -> None:
     label[-RARE:] = 1.0
     table = pa.table({"c": pa.array(values), "_label": label})
     found = Linear.fit(table, ["c"], "binary")
-    assert found.codec.features[0].categories == ("common",)
+    assert found.design.codec.features[0].categories == ("common",)
     scores = found.predict(pa.table({"c": ["rare", "unseen", None, "common"]}))
     assert scores[0] == scores[1]
     assert scores[2] == max(scores)
