@@ -12,6 +12,7 @@ from ml_assets.assets.decision import history
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import REFRESH_TAG, keys_of, run_id
 from ml_assets.assets.step import step_asset
+from ml_assets.ml.metrics import PROBABILITIES
 from ml_assets.tables.findings import (
     MONITOR,
     Found,
@@ -49,8 +50,8 @@ class Monitor:
 
     def checked(self, pipeline: Pipeline) -> list[str]:
         """Return the causes that can be judged in `pipeline`, each of which is a check."""
-        binary = pipeline.declaration.model.problem == "binary"
-        return [cause for cause in self.causes if binary or cause not in self.of_probabilities]
+        probable = pipeline.declaration.model.problem in PROBABILITIES
+        return [cause for cause in self.causes if probable or cause not in self.of_probabilities]
 
 
 def monitor_asset(pipeline: Pipeline, monitor: Monitor) -> dg.AssetsDefinition:

@@ -110,6 +110,7 @@ def _scorer(pipeline: Pipeline, settings: Settings, version: Version) -> Scorer:
         record.features,
         record.trained_on,
         lambda rows: model.predict(rows, threads),
+        model.classes,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.errors import DeclarationError
 from ml_assets.loop.decide import decide
+from ml_assets.ml.training_table import MULTICLASS
 from ml_assets.monitors.days import SCORE
 from ml_assets.monitors.psi import psi
 from ml_assets.tables.evidence import evidence
@@ -54,6 +55,11 @@ def policies(names: list[str], pipeline: Pipeline) -> list[Policy]:
     What retrains never and what retrains after every partition are always there: gain and regret
     are measured from them.
     """
+    if pipeline.declaration.model.problem == MULTICLASS:
+        raise DeclarationError(
+            f"{pipeline.name} is multiclass, which a backtest does not know yet.",
+            f"`ml-assets replay {pipeline.name}` lives through the past with the real assets.",
+        )
     each = EACH[pipeline.declaration.partitions.every]
     wanted = names or ["every:3", "auc:.02", "psi:.1", "calibration", "defs-without-gate", "defs"]
     binary = pipeline.declaration.model.problem == "binary"

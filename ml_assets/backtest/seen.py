@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ml_assets.backtest.models import watched
 from ml_assets.backtest.past import digest
 from ml_assets.loop.history import Decision
 from ml_assets.ml import metrics
+from ml_assets.monitors.days import SUMS
 from ml_assets.tables.challenger import repeats
 from ml_assets.tables.findings import Found
 from ml_assets.tables.looks import drift_found, performance_found
@@ -155,9 +156,12 @@ class Seen:
 def joined(parts: Sequence[Days]) -> Days:
     """Return the days of several partitions, which follow each other, as one."""
     first = parts[0]
-    names = [name for name in vars(first) if name != "histograms"]
+    sums: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in SUMS
+    }
     return type(first)(
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
+        dates=np.concatenate([part.dates for part in parts]),
+        **sums,
         histograms={
             name: np.concatenate([part.histograms[name] for part in parts])
             for name in first.histograms

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml_assets.monitors.days import SCORE
+from ml_assets.monitors.days import is_score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,5 +41,5 @@ class Absences:
 
 def of_days(days: Days) -> Absences:
     """Return the absences in the rows that `days` count; the last bin of a histogram is NULL."""
-    absent = {name: counts[:, -1] for name, counts in days.histograms.items() if name != SCORE}
+    absent = {name: counts[:, -1] for name, counts in days.histograms.items() if not is_score(name)}
     return Absences(days.dates, days.rows, absent)

@@ -59,6 +59,11 @@ class Calibration:
     band: Band | None = None
     replay: Replay | None = None
 
+    @property
+    def share(self) -> float:
+        """How far the window is from no error, as a share of the limit; 0 where none is known."""
+        return abs(self.band.z) / self.band.limit if self.band and self.band.limit else 0.0
+
 
 def judge_calibration(reference: Days, window: Days, name: str, terms: Terms) -> Calibration:
     """Return whether `window`, called `name`, is outside its band, without a change at the rate."""

@@ -55,6 +55,13 @@ class Cusum:
     """Alarms of the same CUSUM in the reference itself."""
 
     @property
+    def share(self) -> float:
+        """The highest statistic as a share of the limit; 0 where nothing was watched."""
+        if self.path is None or not self.limit or not len(self.path.dates):
+            return 0.0
+        return float(max(self.path.upper.max(), self.path.lower.max())) / self.limit
+
+    @property
     def alarms(self) -> tuple[Alarm, ...]:
         """Alarms since the start, the oldest first."""
         return self.path.alarms if self.path else ()

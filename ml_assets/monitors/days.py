@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +16,21 @@ if TYPE_CHECKING:
     from ml_assets.ml.training_table import Bools, Floats, Ints
 
 Dates = npt.NDArray[np.datetime64]
-_OTHERS = {"dates", "histograms"}
+_OTHERS = {"dates", "histograms", "classes"}
 SCORE = "score"
-"""The name under which `histograms` holds the model's own answers."""
+"""The name under which `histograms` holds the model's own answers, of several classes the
+probability of the one that is predicted."""
+_OF_CLASS = "score of "
+
+
+def score_of(name: str) -> str:
+    """Return the name under which `histograms` holds the probabilities of a class."""
+    return f"{_OF_CLASS}{name}"
+
+
+def is_score(name: str) -> bool:
+    """Whether a histogram is of answers and not of a feature."""
+    return name == SCORE or name.startswith(_OF_CLASS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +61,10 @@ class Days:
     """Sum of the loss: log loss in nats, for regression the absolute error."""
     histograms: Mapping[str, Floats] = field(default_factory=dict)
     """Per feature, and for SCORE, rows per bin of shape (days, bins); the last bin is NULL."""
+    classes: Mapping[str, Floats] = field(default_factory=dict)
+    """Per class, over rows with a mature label, sums of shape (days, 3): of rows that were of it,
+    of its probability p, and of p(1 - p). With classes, `labelled_label` counts the rows whose
+    predicted class was right and `labelled_score` adds up the probabilities of those."""
 
     def __post_init__(self) -> None:
         """Raise DataError where the arrays differ in length or the dates do not ascend."""
@@ -74,23 +90,35 @@ class Days:
         return Days(
             **{name: values[chosen] for name, values in self._arrays().items() if "/" not in name},
             histograms={name: counts[chosen] for name, counts in self.histograms.items()},
+            classes={name: sums[chosen] for name, sums in self.classes.items()},
+        )
+
+    def of_class(self, name: str) -> Days:
+        """Return the same days with the label whether a row was of the class `name`."""
+        label, score, variance = self.classes[name].T
+        return replace(
+            self, labelled_label=label, labelled_score=score, labelled_variance=variance, classes={}
         )
 
     @staticmethod
     def empty() -> Days:
         """Return the statistics of no day."""
         none = np.empty(0)
-        names = [item.name for item in fields(Days) if item.name not in _OTHERS]
-        sums: dict[str, Any] = dict.fromkeys(names, none)
+        sums: dict[str, Any] = dict.fromkeys(SUMS, none)
         return Days(dates=np.empty(0, "datetime64[D]"), **sums)
 
     def _arrays(self) -> dict[str, Any]:
         plain = {
             item.name: getattr(self, item.name)
             for item in fields(self)
-            if item.name != "histograms"
+            if item.name not in {"histograms", "classes"}
         }
-        return plain | {f"histograms/{name}": counts for name, counts in self.histograms.items()}
+        plain |= {f"histograms/{name}": counts for name, counts in self.histograms.items()}
+        return plain | {f"classes/{name}": sums for name, sums in self.classes.items()}
+
+
+SUMS = tuple(item.name for item in fields(Days) if item.name not in _OTHERS)
+"""The names of the sums per day."""
 
 
 def weekdays(dates: Dates) -> Ints:

@@ -54,6 +54,7 @@ class Drift:
     features: tuple[Shift, ...] = ()
     """The top movers first: those beyond their limit, by importance times excess."""
     score: Shift | None = None
+    """Of several classes the one nearest to its limit, or farthest beyond."""
     weighted: float | None = None
     """Sum of importance times PSI over the features."""
 
@@ -100,11 +101,19 @@ def drift(
         ),
         key=lambda shift: (not shift.exceeds, *_order(shift)),
     )
-    score = Shift(SCORE, _distance(reference, window, SCORE), limits.score, 1.0)
+    score = max(
+        (
+            Shift(name, _distance(reference, window, name), limit, 1.0)
+            for name, limit in limits.scores.items()
+        ),
+        key=lambda shift: (shift.psi / shift.limit, shift.name),
+    )
     return Drift(
         enough=True,
         reason=_reason(features),
-        score_reason=f"prediction drift: scores {_within(score)} their limit ({_numbers(score)})",
+        score_reason=(
+            f"prediction drift: {_named(score)} {_within(score)} their limit ({_numbers(score)})"
+        ),
         features=tuple(features),
         score=score,
         weighted=sum(shift.importance * shift.psi for shift in features),
@@ -173,6 +182,10 @@ def _reason(features: list[Shift]) -> str:
         f"drift: none of {len(features)} features beyond its limit, "
         f"nearest {nearest.name} ({_numbers(nearest)})"
     )
+
+
+def _named(score: Shift) -> str:
+    return "scores" if score.name == SCORE else f"{score.name}: probabilities"
 
 
 def _within(shift: Shift) -> str:

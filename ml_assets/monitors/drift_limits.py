@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml_assets.errors import DataError
-from ml_assets.monitors.days import SCORE
+from ml_assets.monitors.days import SCORE, is_score
 from ml_assets.monitors.persistence import persistence, variance_kept
 from ml_assets.monitors.psi import psi
 from ml_assets.monitors.resample import (
@@ -42,8 +42,9 @@ class DriftLimits:
     rate: float
     features: Mapping[str, float]
     """PSI by feature; `rate` is the chance that any of them is exceeded."""
-    score: float
-    """PSI of the scores, exceeded with chance `rate` of its own."""
+    scores: Mapping[str, float]
+    """PSI of the scores by histogram, of several classes one for each; `rate` is the chance, of its
+    own, that any of them is exceeded."""
 
 
 def draws_for(rate: float, least: int) -> int:
@@ -64,12 +65,26 @@ def drift_limits(reference: Days, window: Days, rate: float, draws: int, seed: i
             f"Set a rate between 0 and 1 and at least {_BEYOND} / rate draws.",
         )
     names = compared(reference, window)
-    sampled = _unchanged(reference, window, [*names, SCORE], draws, seed)
+    answers = scores(reference)
+    sampled = _unchanged(reference, window, [*names, *answers], draws, seed)
+    joint = [_joint({name: sampled[name] for name in own}, rate) for own in (names, answers)]
+    return DriftLimits(rate, *joint)
+
+
+def _joint(sampled: Mapping[str, Floats], rate: float) -> dict[str, float]:
+    """Return limits of which any is exceeded at `rate`; a single one is its own quantile."""
     quantiles = {n: max(float(np.quantile(sampled[n], 1 - rate)), FLOOR) for n in sampled}
-    largest = np.max([sampled[n] / quantiles[n] for n in names], axis=0)
+    if [*sampled] == [SCORE]:
+        return quantiles
+    largest = np.max([sampled[n] / quantiles[n] for n in sampled], axis=0)
     # Below 1 only where the floor binds, which it must go on doing.
     factor = max(float(np.quantile(largest, 1 - rate)), 1.0)
-    return DriftLimits(rate, {n: factor * quantiles[n] for n in names}, quantiles[SCORE])
+    return {n: factor * quantiles[n] for n in sampled}
+
+
+def scores(days: Days) -> list[str]:
+    """Return the names of the histograms of answers."""
+    return sorted(name for name in days.histograms if is_score(name))
 
 
 def compared(reference: Days, window: Days) -> list[str]:
@@ -84,13 +99,13 @@ def compared(reference: Days, window: Days) -> list[str]:
                 )
     names = set(reference.histograms)
     odd = names ^ set(window.histograms) | {SCORE} - names
-    if odd or names == {SCORE}:
+    if odd or all(map(is_score, names)):
         raise DataError(
             "Reference and window do not both have histograms of "
             f"{', '.join(sorted(odd)) or 'any feature'}.",
             "Count the features of one model, and its scores, in both.",
         )
-    return sorted(names - {SCORE})
+    return sorted(name for name in names if not is_score(name))
 
 
 def _unchanged(

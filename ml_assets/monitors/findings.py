@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ml_assets.monitors.days import Days
 
-Problem = Literal["binary", "regression"]
+Problem = Literal["binary", "multiclass", "regression"]
 Verdict = Literal["ok", "alarm", "not enough data"]
 
 MIN_POSITIVES = 200

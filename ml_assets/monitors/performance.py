@@ -50,7 +50,7 @@ def judge_performance(reference: Days, window: Days, name: str, terms: Terms) ->
         return Performance("not enough data", reason, found)
     excess, limit = mean_excess(days, terms.problem), excess_limit(usual, days, terms)
     past = replay(usual, len(days), lambda rest, own: _verdict(rest, own, terms))
-    words = _words(days, name, excess if terms.problem == "binary" else None)
+    words = _words(days, name, None if terms.problem == "regression" else excess)
     judged = f"{'beyond' if excess > limit else 'within'} the limit of {number(limit)}"
     reason = f"performance: {words}, {judged}; {past}"
     return Performance("alarm" if excess > limit else "ok", reason, found, limit, past)

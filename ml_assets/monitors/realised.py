@@ -82,7 +82,7 @@ def realised(window: Days, name: str, problem: Problem) -> Realised:
         awaited=round(window.awaited.sum()),
         clusters=len(days),
         loss=ratio(days.labelled_loss, days.labelled),
-        excess=excess if problem == "binary" else None,
+        excess=None if problem == "regression" else excess,
         residual=ratio(days.labelled_label - days.labelled_score, days.labelled),
         ratio=ratio(days.labelled_label, days.labelled_score),
     )

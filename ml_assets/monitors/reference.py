@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ml_assets.errors import DataError
+from ml_assets.ml.classes import classes_of, codes
 from ml_assets.ml.out_of_fold import out_of_fold
-from ml_assets.ml.training_table import CLUSTER, column, labels
+from ml_assets.ml.training_table import CLUSTER, column
 from ml_assets.monitors import binning
 from ml_assets.monitors.absences import Absences
-from ml_assets.monitors.days import SCORE, Days
+from ml_assets.monitors.days import SCORE, SUMS, Days, score_of
 from ml_assets.monitors.statistics import statistics
 
 if TYPE_CHECKING:
@@ -45,11 +46,8 @@ class Reference:
 
     def to_json(self) -> str:
         """Return the reference as JSON."""
-        plain = {
-            item.name: getattr(self.days, item.name).tolist()
-            for item in fields(Days)
-            if item.name not in {"dates", "histograms"}
-        }
+        plain = {name: getattr(self.days, name).tolist() for name in SUMS}
+        classes = {name: sums.tolist() for name, sums in self.days.classes.items()}
         return json.dumps(
             {
                 "format": FORMAT,
@@ -62,6 +60,7 @@ class Reference:
                 "bins": binning.to_json(self.bins),
                 "importance": dict(self.importance),
                 "absences": None if self.absences is None else _plain(self.absences),
+                **({"classes": classes} if classes else {}),
             },
             separators=(",", ":"),
         )
@@ -81,6 +80,10 @@ class Reference:
             histograms={
                 name: np.array(counts, dtype=np.float64)
                 for name, counts in values["histograms"].items()
+            },
+            classes={
+                name: np.array(each, dtype=np.float64)
+                for name, each in values.get("classes", {}).items()
             },
             **{name: np.array(each, dtype=np.float64) for name, each in sums.items()},
         )
@@ -125,8 +128,12 @@ def reference_of(
     importance: Mapping[str, float],
 ) -> Reference:
     """Return the reference of a model whose out-of-fold predictions on `table` are `score`."""
-    bins = {**binning.fit_bins(table, features), SCORE: binning.number_bins(score)}
+    classes = classes_of(table)
+    label = codes(table, classes)
+    answers = {score_of(name): score[:, k] for k, name in enumerate(classes)}
+    answers[SCORE] = score.max(axis=1) if classes else score
+    own = {name: binning.number_bins(values) for name, values in answers.items()}
+    bins = {**binning.fit_bins(table, features), **own}
     dates = column(table, CLUSTER).to_numpy()
-    return Reference(
-        statistics(problem, dates, score, labels(table), table, bins), bins, importance
-    )
+    days = statistics(problem, dates, score, label, table, bins, classes=classes)
+    return Reference(days, bins, importance)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ml_assets.ml import metrics
-from ml_assets.monitors.days import SCORE, Days
+from ml_assets.ml import metrics, multiclass
+from ml_assets.ml.training_table import MULTICLASS
+from ml_assets.monitors.days import SCORE, Days, score_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ml_assets.ml.training_table import Floats, Ints
     from ml_assets.monitors.binning import Bins
@@ -26,8 +27,11 @@ def statistics(
     features: pa.Table,
     bins: Mapping[str, Bins],
     settled: np.datetime64 | None = None,
+    classes: Sequence[str] = (),
 ) -> Days:
     """Return the statistics of rows given in any order; a label that is not known yet is NaN.
+
+    With `classes`, labels are their numbers and `score` has a column for each.
 
     `bins` names the features to count, and SCORE. Of every row without a label one is awaited, but
     for days up to `settled`.
@@ -35,6 +39,15 @@ def statistics(
     days, codes = np.unique(dates.astype("datetime64[D]"), return_inverse=True)
     count = len(days)
     known = ~np.isnan(label)
+    loss = metrics.losses(problem, label[known], score[known])
+    expected = _expected_loss(problem, score)
+    answers = {SCORE: score}
+    if classes:
+        answers = {score_of(name): score[:, k] for k, name in enumerate(classes)}
+        per_class, score = score, score.max(axis=1)
+        answers[SCORE] = score
+        happened = label
+        label = np.where(known, per_class.argmax(axis=1) == label, np.nan).astype(np.float64)
     own, y, p = codes[known], label[known], score[known]
     open_still = True if settled is None else days > settled
 
@@ -48,22 +61,31 @@ def statistics(
         dates=days,
         rows=summed(),
         score=summed(score),
-        expected_loss=summed(_expected_loss(problem, score)),
+        expected_loss=summed(expected),
         labelled=mature(),
         awaited=np.where(open_still, summed() - mature(), 0.0),
         labelled_label=mature(y),
         labelled_score=mature(p),
-        labelled_variance=mature(p * (1 - p) if problem == "binary" else (y - p) ** 2),
-        labelled_loss=mature(metrics.losses(problem, y, p)),
+        labelled_variance=mature(p * (1 - p) if problem in metrics.PROBABILITIES else (y - p) ** 2),
+        labelled_loss=mature(loss),
         histograms={
-            name: _histogram(codes, count, own_bins, _values(name, score, features))
+            name: _histogram(codes, count, own_bins, _values(name, answers, features))
             for name, own_bins in bins.items()
+        },
+        classes={
+            name: np.column_stack([mature(x) for x in (was, q, q * (1 - q))])
+            for name, was, q in (
+                (name, (happened[known] == k).astype(np.float64), per_class[known, k])
+                for k, name in enumerate(classes)
+            )
         },
     )
 
 
 def _expected_loss(problem: str, score: Floats) -> Floats:
     """Return the log loss a calibrated model expects of each answer; unknown for regression."""
+    if problem == MULTICLASS:
+        return multiclass.entropies(score)
     if problem != "binary":
         return np.full(len(score), np.nan)
     p = np.clip(score, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
@@ -71,8 +93,8 @@ def _expected_loss(problem: str, score: Floats) -> Floats:
     return entropy
 
 
-def _values(name: str, score: Floats, features: pa.Table) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array(score)]) if name == SCORE else features[name]
+def _values(name: str, answers: Mapping[str, Floats], features: pa.Table) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(answers[name])]) if name in answers else features[name]
 
 
 def _histogram(codes: Ints, days: int, bins: Bins, values: pa.ChunkedArray) -> Floats:

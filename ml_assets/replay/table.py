@@ -13,6 +13,7 @@ from ml_assets.ml import bootstrap
 from ml_assets.ml.bootstrap import Resampling
 from ml_assets.sql.names import qualified
 from ml_assets.sql.windows import instant
+from ml_assets.tables.answered import answered
 from ml_assets.tables.findings import MONITORS
 from ml_assets.tables.training import outcomes_sql
 from ml_assets.warehouse.appended import decisions, promotions
@@ -138,8 +139,8 @@ def _scored(
     spec, resamples = pipeline.declaration.model, pipeline.declaration.evaluation.resamples
     try:
         sampling = Resampling(days.astype(np.int64), resamples, spec.seed)
-        label, score = known["_label"].to_numpy(), known["_score"].to_numpy()
-        metrics = bootstrap.estimate(spec.problem, label, score, sampling)
+        given = answered(known)
+        metrics = bootstrap.estimate(spec.problem, given.label, given.score, sampling)
     except DataError:
         metrics = {}
     return found.num_rows, version, known.num_rows, metrics

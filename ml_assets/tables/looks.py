@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml_assets.monitors.calibration import judge_calibration
-from ml_assets.monitors.cusum import watch
 from ml_assets.monitors.drift import drift, fired_in_reference
 from ml_assets.monitors.drift_limits import draws_for, drift_limits
 from ml_assets.monitors.estimate import estimate_loss
 from ml_assets.monitors.findings import Replay, Terms
+from ml_assets.monitors.joint import judge_classes, watch_classes
 from ml_assets.monitors.performance import judge_performance
 from ml_assets.monitors.sparklines import bars
 from ml_assets.tables.findings import Found
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ml_assets.ml.training_table import Floats
+    from ml_assets.monitors.calibration import Calibration
     from ml_assets.monitors.cusum import Cusum
     from ml_assets.monitors.drift import Drift, Shift
+    from ml_assets.monitors.joint import Joint
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.tables.views import View
 
@@ -68,23 +69,33 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
     seed = spec.model.seed
     terms = Terms(problem=spec.model.problem, rate=false_alarm_rate(pipeline, seen), seed=seed)
     usual, window = seen.reference.days, seen.window
-    cusum = watch(
+    cusum = watch_classes(
         usual,
         seen.days,
         seen.since,
         alarms_per_year=spec.monitoring.false_alarms_per_year,
         seed=seed,
     )
-    band = judge_calibration(usual, window, seen.name, terms)
+    band = judge_classes(usual, window, seen.name, terms)
     loss = judge_performance(usual, window, seen.name, terms)
     estimate = estimate_loss(usual, window, seen.name, seen.past, terms)
     realised = loss.realised
     coming = "" if realised.closed else _labels_to_come(pipeline, seen, realised.awaited)
     value = None if realised.loss is None else realised.loss.value
     ratio = None if realised.ratio is None else realised.ratio.value
+    if usual.classes:
+        ratio = None if band.first.band is None else band.first.band.value
     return [
         _cusum_found(seen, cusum),
-        _found(seen, "observed_expected", band.verdict, band.reason + coming, ratio, None, {}),
+        _found(
+            seen,
+            "observed_expected",
+            band.verdict,
+            band.reason + coming,
+            ratio,
+            None,
+            _bands(band),
+        ),
         _found(
             seen,
             "performance",
@@ -115,8 +126,18 @@ def _labels_to_come(pipeline: Pipeline, seen: View, awaited: int) -> str:
     return f"; {node.dotted} {seen.name} looks ahead and can be built from {due} on"
 
 
-def _cusum_found(seen: View, cusum: Cusum) -> Found:
-    """Tell the CUSUM up to the window's end: an alarm stands until a retraining answers it."""
+def _bands(found: Joint[Calibration]) -> dict[str, Any]:
+    """Return observed / expected of each class that was judged."""
+    classes = {name: one.band.value for name, one in found.each.items() if name and one.band}
+    return {"classes": classes} if classes else {}
+
+
+def _cusum_found(seen: View, found: Joint[Cusum]) -> Found:
+    """Tell the CUSUM up to the window's end: an alarm stands until a retraining answers it.
+
+    Of several classes it is the one that decides.
+    """
+    cusum = found.first
     path = cusum.path
     inside = [] if path is None else np.flatnonzero(path.dates >= seen.first_day).tolist()
     up, down = (
@@ -126,8 +147,8 @@ def _cusum_found(seen: View, cusum: Cusum) -> Found:
     return _found(
         seen,
         "calibration",
-        cusum.verdict,
-        cusum.reason,
+        found.verdict,
+        found.reason,
         highest,
         cusum.limit,
         {

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from ml_assets.monitors.days import Days
+from ml_assets.ml.training_table import MULTICLASS
+from ml_assets.monitors.days import SUMS, Days
 from ml_assets.monitors.statistics import statistics
 from ml_assets.sql.accounting import all_kept
 from ml_assets.sql.names import columns, qualified
+from ml_assets.tables.answered import answered
 from ml_assets.tables.built import Built, in_one_transaction
 from ml_assets.tables.derived import Derived
 from ml_assets.tables.due_scores import changed_inputs, score_features
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from ml_assets.ml.training_table import Floats
     from ml_assets.monitors.reference import Reference
     from ml_assets.tables.known_labels import KnownLabels
     from ml_assets.tables.partitions import Window
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 
 COUNTER = "days 2"
 """Raised when the platform changes what it counts."""
-SUMS = [item.name for item in fields(Days) if item.name not in {"dates", "histograms"}]
 HISTOGRAMS = "MAP(VARCHAR, BIGINT[])"
+CLASSES = "MAP(VARCHAR, DOUBLE[])"
 _RELATION = "_days"
 
 
@@ -47,6 +49,7 @@ def days_table(pipeline: Pipeline) -> Derived:
         "date": "DATE",
         **dict.fromkeys(SUMS, "DOUBLE"),
         "histograms": HISTOGRAMS,
+        **({"classes": CLASSES} if _several(pipeline) else {}),
     }
     return Derived("monitoring", "days", types, COUNTER, spine(pipeline)[0].partitioned)
 
@@ -133,21 +136,19 @@ def read_days(
 ) -> Days:
     """Return all days that `version` scored, up to and with `until`."""
     table = qualified(pipeline.name, "monitoring", "days")
+    names = ["date", *SUMS, "histograms", *(["classes"] if _several(pipeline) else [])]
     upto = "" if until is None else f" AND date <= DATE '{until.isoformat()}'"
     rows = con.execute(
         # What was counted before labels were awaited waits for all of them.
-        f"SELECT {columns(['date', *SUMS, 'histograms'])} FROM (SELECT * REPLACE"
+        f"SELECT {columns(names)} FROM (SELECT * REPLACE"
         f" (coalesce(awaited, rows - labelled) AS awaited) FROM {table})"
         f" WHERE model_version = ?{upto} ORDER BY date",
         [version],
     ).to_arrow_table()
-    histograms: dict[str, list[list[int]]] = {}
-    for found in rows["histograms"].to_pylist():
-        for name, counts in found:
-            histograms.setdefault(name, []).append(counts)
     return Days(
         dates=rows["date"].to_numpy().astype("datetime64[D]"),
-        histograms={name: np.array(counts, np.float64) for name, counts in histograms.items()},
+        histograms=_stacked(rows["histograms"]),
+        classes=_stacked(rows["classes"]) if _several(pipeline) else {},
         **{name: rows[name].to_numpy() for name in SUMS},
     )
 
@@ -166,20 +167,40 @@ def scoring_version(con: DuckDBPyConnection, pipeline: Pipeline, key: str | None
 def _statistics(
     pipeline: Pipeline, scored: pa.Table, reference: Reference, known: KnownLabels
 ) -> Days:
+    found = answered(scored, reference.days.classes)
     return statistics(
         pipeline.declaration.model.problem,
         scored["_cluster"].to_numpy(),
-        scored["_score"].to_numpy(),
-        scored["_label"].fill_null(np.nan).to_numpy(),
+        found.score,
+        found.label,
         scored,
         reference.bins,
         known.settled,
+        found.classes,
     )
+
+
+def _several(pipeline: Pipeline) -> bool:
+    return pipeline.declaration.model.problem == MULTICLASS
+
+
+def _stacked(maps: pa.ChunkedArray) -> dict[str, Floats]:
+    """Return the arrays of each name, one per day; zeros where a day has none of it."""
+    each = [dict(found) for found in maps.to_pylist()]
+    shapes = {name: len(values) for found in each for name, values in found.items()}
+    return {
+        name: np.array([found.get(name, [0.0] * count) for found in each], np.float64)
+        for name, count in shapes.items()
+    }
 
 
 def _arrow(version: int, days: Days) -> pa.Table:
     maps = [
         [(name, counts[day].astype(np.int64).tolist()) for name, counts in days.histograms.items()]
+        for day in range(len(days))
+    ]
+    sums = [
+        [(name, values[day].tolist()) for name, values in days.classes.items()]
         for day in range(len(days))
     ]
     return pa.table(
@@ -188,6 +209,7 @@ def _arrow(version: int, days: Days) -> pa.Table:
             "date": pa.array(days.dates.astype("datetime64[D]")),
             **{name: pa.array(getattr(days, name)) for name in SUMS},
             "histograms": pa.array(maps, pa.map_(pa.string(), pa.list_(pa.int64()))),
+            "classes": pa.array(sums, pa.map_(pa.string(), pa.list_(pa.float64()))),
         }
     )
 

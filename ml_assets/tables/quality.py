@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml_assets.monitors.absences import Absences, of_days
-from ml_assets.monitors.days import SCORE
+from ml_assets.monitors.days import is_score
 from ml_assets.monitors.quality import missing
 from ml_assets.sql.names import literal, quote
 from ml_assets.tables.findings import Found, findings_table, read_findings
@@ -40,7 +40,7 @@ def quality_found(
 
     Both count all entities, also those that never get a label, such as cancelled flights.
     """
-    names = [name for name in reference.bins if name != SCORE]
+    names = [name for name in reference.bins if not is_score(name)]
     rows, shares = null_shares(con, pipeline, names, key)
     first, last = pipeline.partitions.days(key)
     usual = reference.absences or of_days(reference.days)

@@ -9,6 +9,8 @@ import numpy as np
 
 from ml_assets import clock
 from ml_assets.errors import DataError
+from ml_assets.ml.classes import to_maps
+from ml_assets.ml.training_table import MULTICLASS
 from ml_assets.sql.accounting import all_kept
 from ml_assets.sql.names import columns, literal, quote
 from ml_assets.sql.windows import instant
@@ -36,7 +38,10 @@ SCORER = "scorer 1"
 MODEL = "model"
 """The name under which the ledger records, as an input, the version that scored a slice."""
 SCORED = {"score": "DOUBLE", "model_version": "INTEGER", "trained_on": "BOOLEAN"}
-"""What is stored of a score, beside the entity's key and times."""
+"""What is stored of a score, beside the entity's key and times. Of several classes `score` is the
+probability of the one that is predicted."""
+OF_CLASSES = {"predicted": "VARCHAR", "probabilities": "MAP(VARCHAR, DOUBLE)"}
+"""What is stored besides where there are several classes."""
 _RELATION = "_scored"
 
 
@@ -49,6 +54,7 @@ class Scorer:
     trained_on: frozenset[str]
     """Partitions with rows the model was trained or tuned on: its scores there flatter it."""
     predict: Callable[[pa.Table], Floats]
+    classes: tuple[str, ...] = ()
 
 
 def scores_table(pipeline: Pipeline) -> Derived:
@@ -56,7 +62,9 @@ def scores_table(pipeline: Pipeline) -> Derived:
     node, table = spine(pipeline)
     own = [*table.key, *([table.time] if table.time else []), table.prediction_time or ""]
     types = {name: node.types[name] for name in dict.fromkeys(own)}
-    return Derived("predictions", "scores", {**types, **SCORED}, SCORER, node.partitioned)
+    several = pipeline.declaration.model.problem == MULTICLASS
+    answers = {**SCORED, **(OF_CLASSES if several else {})}
+    return Derived("predictions", "scores", {**types, **answers}, SCORER, node.partitioned)
 
 
 def score_window(
@@ -89,8 +97,8 @@ def _score(
     named = window.keys if window else None
     rows = con.execute(entities_sql(pipeline, scorer.features, named)).to_arrow_table()
     # Without the features, of which one may be called score.
-    entities = rows.select([*(n for n in table.types if n not in SCORED), PARTITION])
-    _register(con, entities, _scores(scorer, rows))
+    entities = rows.select([*(n for n in table.types if n not in SCORED | OF_CLASSES), PARTITION])
+    _register(con, entities, _scores(scorer, rows), scorer.classes)
     return store_slices(
         con,
         pipeline,
@@ -109,7 +117,7 @@ def _score(
 
 def _scores(scorer: Scorer, rows: pa.Table) -> Floats:
     scores = scorer.predict(rows)
-    bad = int((~np.isfinite(scores)).sum())
+    bad = int((~np.isfinite(scores)).reshape(len(scores), -1).any(axis=1).sum())
     if bad:
         raise DataError(
             f"Version {scorer.version} gives {bad:,} of {len(scores):,} rows no finite score.",
@@ -118,9 +126,16 @@ def _scores(scorer: Scorer, rows: pa.Table) -> Floats:
     return scores
 
 
-def _register(con: DuckDBPyConnection, rows: pa.Table, scores: Floats) -> None:
+def _register(
+    con: DuckDBPyConnection, rows: pa.Table, scores: Floats, classes: Sequence[str]
+) -> None:
     import pyarrow as pa
 
+    if classes:
+        names = pa.array(classes).take(pa.array(scores.argmax(axis=1)))
+        rows = rows.append_column("predicted", names)
+        rows = rows.append_column("probabilities", to_maps(scores, classes))
+        scores = scores.max(axis=1)
     con.register(_RELATION, rows.append_column("score", pa.array(scores)))
 
 

@@ -164,7 +164,7 @@ def test_the_first_mover_is_the_one_that_matters_to_the_model() -> None:
 
 def test_what_is_said_can_be_read() -> None:
     reference, window = world(180), world(28, seed=99, change=Change(shift={"x0": 0.5}))
-    limits = DriftLimits(RATE, dict.fromkeys(IMPORTANCE, 0.12), 0.0042)
+    limits = DriftLimits(RATE, dict.fromkeys(IMPORTANCE, 0.12), {SCORE: 0.0042})
     found = drift(reference, window, IMPORTANCE, limits)
     x0, score = found.features[0], found.score
     assert score is not None
@@ -175,7 +175,7 @@ def test_what_is_said_can_be_read() -> None:
     assert found.score_reason == (
         f"prediction drift: scores beyond their limit (PSI {psi_score}, limit .0042)"
     )
-    high = DriftLimits(RATE, dict.fromkeys(IMPORTANCE, 9.0), 9.0)
+    high = DriftLimits(RATE, dict.fromkeys(IMPORTANCE, 9.0), {SCORE: 9.0})
     quiet = drift(reference, window, IMPORTANCE, high)
     assert (quiet.alarm, quiet.score_alarm) == (False, False)
     assert quiet.reason == (
@@ -304,6 +304,6 @@ def test_importance_and_limits_of_another_model_are_refused() -> None:
     limits = _limits(reference, window)
     with pytest.raises(DataError, match=r"importance is missing for x4\."):
         drift(reference, window, {n: 1.0 for n in IMPORTANCE if n != "x4"}, limits)
-    fewer = DriftLimits(RATE, {n: 1.0 for n in IMPORTANCE if n != "x1"}, 1.0)
+    fewer = DriftLimits(RATE, {n: 1.0 for n in IMPORTANCE if n != "x1"}, {SCORE: 1.0})
     with pytest.raises(DataError, match=r"limit is missing for x1\."):
         drift(reference, window, IMPORTANCE, fewer)

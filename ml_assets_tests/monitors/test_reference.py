@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from ml_assets.errors import DataError
 from ml_assets.ml.candidates import Candidates
 from ml_assets.monitors.absences import of_days
 from ml_assets.monitors.binning import Bins
-from ml_assets.monitors.days import SCORE, Days
+from ml_assets.monitors.days import SCORE, SUMS, Days
 from ml_assets.monitors.reference import Reference, make_reference
 from ml_assets_tests.ml.data import FEATURES, model_spec, training_table
 from ml_assets_tests.monitors.labelled import regression
@@ -35,16 +35,16 @@ def made(
 
 
 def assert_equal(one: Days, other: Days) -> None:
-    for item in fields(Days):
-        if item.name == "histograms":
-            assert list(one.histograms) == list(other.histograms)
-            for name, counts in one.histograms.items():
-                assert np.array_equal(counts, other.histograms[name])
-                assert counts.dtype == other.histograms[name].dtype
-        else:
-            mine, theirs = getattr(one, item.name), getattr(other, item.name)
-            assert mine.dtype == theirs.dtype
-            assert np.array_equal(mine, theirs, equal_nan=item.name != "dates")
+    for kind in ("histograms", "classes"):
+        ours, others = getattr(one, kind), getattr(other, kind)
+        assert list(ours) == list(others)
+        for name, counts in ours.items():
+            assert np.array_equal(counts, others[name])
+            assert counts.dtype == others[name].dtype
+    for name in ("dates", *SUMS):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        assert mine.dtype == theirs.dtype
+        assert np.array_equal(mine, theirs, equal_nan=name != "dates")
 
 
 def there_and_back(days: Days) -> Reference:

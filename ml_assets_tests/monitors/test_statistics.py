@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_assets.monitors.binning import Bins
-from ml_assets.monitors.days import SCORE, Days
+from ml_assets.monitors.days import SCORE, SUMS, Days
 from ml_assets.monitors.statistics import statistics
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def counted(found: list[Row], problem: str = "binary") -> Days:
 
 
 def sums(days: Days) -> dict[str, Floats]:
-    skipped = {"dates", "histograms"}
-    return {f.name: getattr(days, f.name) for f in fields(days) if f.name not in skipped}
+    return {name: getattr(days, name) for name in SUMS}
 
 
 @given(rows)

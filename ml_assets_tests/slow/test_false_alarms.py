@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from ml_assets.ml.candidates import Candidates
 from ml_assets.monitors.calibration import band_of
 from ml_assets.monitors.cusum import run
 from ml_assets.monitors.cusum_limit import solve_limit
-from ml_assets.monitors.days import Days
+from ml_assets.monitors.days import SUMS, Days
 from ml_assets.monitors.drift import drift
 from ml_assets.monitors.drift_limits import drift_limits
 from ml_assets.monitors.estimate import check_of
@@ -77,11 +77,7 @@ def halves(year: Days) -> list[Halves]:
 
 def joined(days: Days, drawn: Ints) -> Days:
     """Return drawn days as if they had been those of WINDOW."""
-    sums = {
-        item.name: getattr(days, item.name)[drawn]
-        for item in fields(Days)
-        if item.name not in {"dates", "histograms"}
-    }
+    sums: dict[str, Any] = {name: getattr(days, name)[drawn] for name in SUMS}
     histograms = {name: counts[drawn] for name, counts in days.histograms.items()}
     return Days(dates=WINDOW, histograms=histograms, **sums)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from ml_assets import clock
 from ml_assets.assets.looks import PERFORMANCE
 from ml_assets.ml.training_table import CLUSTER, column, labels
 from ml_assets.monitors import binning
-from ml_assets.monitors.days import SCORE, Days
+from ml_assets.monitors.days import SCORE, SUMS
 from ml_assets.monitors.reference import Reference
 from ml_assets.monitors.statistics import statistics
 from ml_assets.tables import training
@@ -326,8 +326,7 @@ def everything(
     found: list[object] = [training.read(con, pipeline, now, FEATURES).to_pylist()]
     count(con, world, usual, now)
     days = read_days(con, pipeline, 1)
-    names = [item.name for item in fields(Days) if item.name != "histograms"]
-    found += [getattr(days, name).tolist() for name in names]
+    found += [getattr(days, name).tolist() for name in ("dates", *SUMS)]
     for key in SCORED:
         seen = view(con, pipeline, lambda _: usual, key, None)
         assert seen is not None
