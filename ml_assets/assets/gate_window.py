@@ -12,9 +12,11 @@ import numpy as np
 from ml_assets.errors import TrackingError
 from ml_assets.loop.gate import Operation
 from ml_assets.loop.paired import Comparison
+from ml_assets.ml.classes import aligned, codes
 from ml_assets.ml.codec import fit as fit_codec
+from ml_assets.ml.model import vocabulary
 from ml_assets.ml.slices import slice_values
-from ml_assets.ml.training_table import clusters, labels, spread
+from ml_assets.ml.training_table import clusters, spread
 from ml_assets.tables.challenger import closed_partitions, label_times
 from ml_assets.tables.training import feature_names, read
 from ml_assets.warehouse.lake import connect
@@ -94,11 +96,18 @@ def comparison(
 ) -> Comparison:
     """Return both contenders' answers on the same rows, with the report's slices."""
     threads, today = pipeline.declaration.model.threads, rows.challenger
+    # Of several classes on all that either knows, or that happened.
+    classes = vocabulary(today, (champion.model, challenger.model))
+    before, after = (
+        aligned(one.model.predict(asked, threads), one.model.classes, classes)
+        for one, asked in ((champion, rows.champion), (challenger, today))
+    )
     return Comparison(
         problem=pipeline.declaration.model.problem,
-        label=labels(today),
-        champion=champion.model.predict(rows.champion, threads),
-        challenger=challenger.model.predict(today, threads),
+        label=codes(today, classes),
+        champion=before,
+        challenger=after,
+        classes=classes,
         clusters=clusters(today),
         slices={name: slice_values(today, name) for name in pipeline.declaration.evaluation.slices},
     )

@@ -9,6 +9,7 @@ from ml_assets.assets.gate_window import Contender, golden_identical, golden_row
 from ml_assets.assets.train import code_versions, read_at, train_again
 from ml_assets.loop.criterion import Criterion
 from ml_assets.loop.sanity import sanity
+from ml_assets.ml.classes import aligned
 from ml_assets.ml.training_table import partitions_of
 from ml_assets.tables.challenger import closed_partitions
 
@@ -73,7 +74,10 @@ def held(
     on_fault: Callable[[str], None],
 ) -> list[Criterion]:
     """Return what the refit shows on the gate's rows: the sanity band, and its golden rows."""
-    answers = made.model.predict(rows, made.record.threads)
+    model = made.model
+    answers = aligned(
+        model.predict(rows, made.record.threads), model.classes, window.classes or model.classes
+    )
     golden = golden_rows(rows, made.model)
     same = golden_identical(settings, made.uri, made.model, golden, on_fault)
     how = "identically" if same else "differently: it is not the trained one"

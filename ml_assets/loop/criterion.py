@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ml_assets.loop.gate_spec import GateSpec
 
-LOSS = {"binary": "log loss", "regression": "absolute error"}
+LOSS = {"binary": "log loss", "multiclass": "log loss", "regression": "absolute error"}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ml_assets.loop.bounds import compare, compare_calibration
 from ml_assets.loop.criterion import LOSS, Criterion, beyond, percent
 from ml_assets.loop.not_worse import held, not_worse
+from ml_assets.loop.paired import FEWEST_CLUSTERS
 from ml_assets.loop.slices import slices
 from ml_assets.ml import metrics
 
@@ -53,20 +54,29 @@ def _overall(window: Comparison, spec: GateSpec) -> Criterion:
 
 def _secondary(window: Comparison, spec: GateSpec) -> Iterator[Criterion]:
     champion, challenger = (
-        (score - window.label) ** 2 for score in (window.champion, window.challenger)
+        metrics.squared_errors(window.problem, window.label, score)
+        for score in (window.champion, window.challenger)
     )
     margin = spec.metric_margin
-    if window.problem == "binary":
+    if window.problem in metrics.PROBABILITIES:
         found = held((champion, challenger), window, margin, spec)
         yield not_worse("brier", "Brier score", found, spec)
-        yield _calibration(window, spec)
+        for name, part in window.views.items():
+            yield _calibration(name, part, spec)
     else:
         found = held((champion, challenger), window, margin, spec, root=True)
         yield not_worse("rmse", "RMSE", found, spec)
 
 
-def _calibration(window: Comparison, spec: GateSpec) -> Criterion:
-    """Fail where observed / expected is shown to be farther from 1 by more than the margin."""
+def _calibration(of: str, window: Comparison, spec: GateSpec) -> Criterion:
+    """Fail where observed / expected is shown to be farther from 1 by more than the margin.
+
+    `of` is a class, against all others, or nothing.
+    """
+    name = f"calibration of {of}" if of else "calibration"
+    lacking = window.lacking(1, FEWEST_CLUSTERS) if of else ""
+    if lacking:
+        return Criterion(name, None, {}, f"{of}: not enough data, {lacking}.")
     scores = (window.champion, window.challenger)
     paired = compare_calibration(window.label, *scores, window.clusters, spec.confidence)
     observed, before, after = (float(x.mean()) for x in (window.label, *scores))
@@ -81,8 +91,9 @@ def _calibration(window: Comparison, spec: GateSpec) -> Criterion:
     farther = paired.difference < 0
     shown = beyond(f"{spec.calibration_margin:g}", spec, passed=passed) if farther else ""
     sentence = (
-        f"{percent(observed)} happened, the challenger promised {percent(after)}, the champion "
+        f"{f'{of}: ' if of else ''}{percent(observed)} happened, the challenger promised "
+        f"{percent(after)}, the champion "
         f"{percent(before)}: observed / expected is {abs(paired.difference):.2g} "
         f"{'farther from' if farther else 'nearer to'} 1{shown}."
     )
-    return Criterion("calibration", passed, numbers, sentence)
+    return Criterion(name, passed, numbers, sentence)

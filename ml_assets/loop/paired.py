@@ -31,12 +31,14 @@ class Comparison:
     problem: str
     label: Floats
     champion: Floats
-    """Answers, one per row: probabilities, or the label's unit for regression."""
+    """Answers, one per row: probabilities, or the label's unit for regression. Of several classes
+    one per row and class, `label` being the class's number."""
     challenger: Floats
     clusters: Ints
     """Day per row, numbered from 0 in the order of time; neighbouring numbers are neighbours."""
     slices: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
     """Per dimension the value of each row."""
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise DataError where the arrays differ in length."""
@@ -66,7 +68,24 @@ class Comparison:
             champion=self.champion[inside],
             challenger=self.challenger[inside],
             clusters=self.clusters[inside],
+            classes=self.classes,
         )
+
+    @property
+    def views(self) -> dict[str, Comparison]:
+        """Each class against all others, by its name; without classes, all there is by ""."""
+        if not self.classes:
+            return {"": self}
+        return {
+            name: Comparison(
+                problem="binary",
+                label=(self.label == k).astype(np.float64),
+                champion=self.champion[:, k],
+                challenger=self.challenger[:, k],
+                clusters=self.clusters,
+            )
+            for k, name in enumerate(self.classes)
+        }
 
     def lacking(self, rows: int, days: int) -> str:
         """Say what is missing for a judgement, or nothing."""
@@ -75,8 +94,13 @@ class Comparison:
         found = len(np.unique(self.clusters))
         if found < days:
             return f"{found} days, fewer than {days}"
-        ones = int((self.label == 1).sum())
-        rarer = min(ones, len(self.label) - ones)
-        if self.problem == "binary" and rarer < FEWEST_OF_A_CLASS:
-            return f"{rarer} rows of the rarer outcome, fewer than {FEWEST_OF_A_CLASS}"
+        if self.problem not in metrics.PROBABILITIES:
+            return ""
+        _, counts = np.unique(self.label, return_counts=True)
+        rarer = len(self.label) - int(counts.max())
+        if rarer < FEWEST_OF_A_CLASS:
+            what = (
+                f"rows {'not of the commonest class' if self.classes else 'of the rarer outcome'}"
+            )
+            return f"{rarer} {what}, fewer than {FEWEST_OF_A_CLASS}"
         return ""

@@ -32,7 +32,14 @@ def sanity(window: Comparison, refit: Floats) -> list[Criterion]:
 
     The challenger's answers are the measure; the refit's loss is in-sample and must be no worse.
     """
-    return [_loss(window, refit), _mean(window, refit), _correlation(window.challenger, refit)]
+    answers = {name: refit[:, k] for k, name in enumerate(window.classes)} or {"": refit}
+    views = window.views.items()
+    means = [_mean(name, part, answers[name]) for name, part in views]
+    return [
+        _loss(window, refit),
+        *means,
+        *(_correlation(name, part.challenger, answers[name]) for name, part in views),
+    ]
 
 
 def _loss(window: Comparison, refit: Floats) -> Criterion:
@@ -50,7 +57,7 @@ def _loss(window: Comparison, refit: Floats) -> Criterion:
     )
 
 
-def _mean(window: Comparison, refit: Floats) -> Criterion:
+def _mean(of: str, window: Comparison, refit: Floats) -> Criterion:
     """Pass between the challenger's mean and what happened: where the world moved, so must it."""
     before, after, seen = (float(x.mean()) for x in (window.challenger, refit, window.label))
     scale = max(before, seen) if window.problem == "binary" else float(window.label.std())
@@ -58,22 +65,23 @@ def _mean(window: Comparison, refit: Floats) -> Criterion:
     low, high = min(before, seen) - slack, max(before, seen) + slack
     passed = low <= after <= high
     return Criterion(
-        "refit's mean",
+        f"refit's mean{f' of {of}' if of else ''}",
         passed,
         {"challenger": before, "refit": after, "observed": seen, "low": low, "high": high},
-        f"Its mean answer is {after:.4g}, the challenger's {before:.4g}, observed {seen:.4g}:"
+        f"{f'{of}: i' if of else 'I'}ts mean answer is {after:.4g}, the challenger's {before:.4g},"
+        f" observed {seen:.4g}:"
         f" {'within' if passed else 'outside'} {low:.4g} to {high:.4g}.",
     )
 
 
-def _correlation(challenger: Floats, refit: Floats) -> Criterion:
+def _correlation(of: str, challenger: Floats, refit: Floats) -> Criterion:
     found = correlation(challenger, refit)
     passed = found >= CORRELATION
     return Criterion(
-        "refit's answers",
+        f"refit's answers{f' of {of}' if of else ''}",
         passed,
         {"correlation": found},
-        f"Its answers correlate with the challenger's by {found:.3f},"
+        f"{f'{of}: i' if of else 'I'}ts answers correlate with the challenger's by {found:.3f},"
         f" {'at least' if passed else 'less than'} {CORRELATION:g}.",
     )
 
