@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.option("--time", help="Column that says when a row happened.")
 @click.option("--key", help="Columns that tell rows apart, separated by commas.")
 @click.option(
-    "--problem", type=click.Choice(["binary", "regression"]), help="By the target's values."
+    "--problem",
+    type=click.Choice(["binary", "multiclass", "regression"]),
+    help="By the target's values.",
 )
 @click.option("--positive", help="Value of the target that means yes.")
 @click.option("--delay", help='How long after its time a target is known, such as "7 days".')

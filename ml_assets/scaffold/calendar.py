@@ -98,7 +98,7 @@ def refuse_one_class(
     zone: str,
 ) -> None:
     """Raise DataError where training, tuning or test rows of a binary problem are of one class."""
-    if target.problem != "binary":
+    if target.problem == "regression":
         return
     key = _key(calendar.every, moment, zone)
     first, last = len(calendar.keys) - calendar.test - calendar.tune, -calendar.test
@@ -108,15 +108,16 @@ def refuse_one_class(
         "test": calendar.keys[last:],
     }
     for window, keys in windows.items():
-        ((yes, known),) = con.execute(
-            f"SELECT coalesce(sum({target.given}), 0), count({target.given})"
+        ((answers, answer, known),) = con.execute(
+            f"SELECT count(DISTINCT {target.given}), max({target.given}), count({target.given})"
             f" FROM temp.{table.relation} WHERE {key} BETWEEN ? AND ?",
             [keys[0], keys[-1]],
         ).fetchall()
-        if yes in (0, known):
+        if answers < 2:
+            said = answer if target.classes else "yes" if answer else "no"
             raise DataError(
                 f"{target.question} In the {window} window, {keys[0]} to {keys[-1]}, the answer is"
-                f" {'yes' if yes else 'no'} in all {known:,} rows where it is known.",
+                f" {said} in all {known:,} rows where it is known.",
                 "Both answers are needed there: bring a longer history, or ask what happens more"
                 " often.",
             )

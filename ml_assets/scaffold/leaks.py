@@ -46,21 +46,21 @@ def find_leaks(
     columns: Iterable[Column],
 ) -> list[Leak]:
     """Return those of `columns` that a row most likely has with its outcome, not at its time."""
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE _sample AS SELECT *, {target.given} AS _y,"
-        f" {moment.instant(UTC)} AS _at"
-        f" FROM temp.{table.relation} WHERE {quote(target.column.source)} IS NOT NULL"
-        f" USING SAMPLE reservoir({SAMPLE} ROWS) REPEATABLE (0)"
-    )
-    measure = _separation if target.problem == "binary" else _correlation
-    found = []
-    for column in columns:
-        if column.constant:
-            continue
-        how = _later(con, column) if column.moment else measure(con, column)
-        if how is not None:
-            found.append(Leak(column, how))
-    return found
+    tried = [column for column in columns if not column.constant]
+    measure = _correlation if target.problem == "regression" else _separation
+    found: dict[str, Leak] = {}
+    for asked in target.asked:
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _sample AS SELECT *, {asked} AS _y,"
+            f" {moment.instant(UTC)} AS _at"
+            f" FROM temp.{table.relation} WHERE {quote(target.column.source)} IS NOT NULL"
+            f" USING SAMPLE reservoir({SAMPLE} ROWS) REPEATABLE (0)"
+        )
+        for column in tried:
+            how = _later(con, column) if column.moment else measure(con, column)
+            if how is not None:
+                found.setdefault(column.source, Leak(column, how))
+    return [found[column.source] for column in tried if column.source in found]
 
 
 def _later(con: duckdb.DuckDBPyConnection, column: Column) -> str | None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ml_assets.scaffold.columns import Column
     from ml_assets.scaffold.table import Table
 
-Problem = Literal["binary", "regression"]
+Problem = Literal["binary", "multiclass", "regression"]
+MOST_CLASSES = 20
+"""Values beyond which a text is no target: a person could not name what tells them apart."""
 _CALLED = re.compile(
     r"(^|_)(target|label|class|y|outcome|churn(ed)?|fraud|default(ed)?|survived|clicked?|converted"
     r"|returned|late|delayed|cancelled|failed|price|demand|sales|amount|count|value)($|_)"
@@ -33,10 +35,12 @@ class Target:
     problem: Problem
     positive: str | None = None
     """The value that counts as yes, in a binary problem whose column is no BOOLEAN."""
+    classes: tuple[str, ...] = ()
+    """Its values, where each is a class."""
 
     @property
     def value(self) -> str:
-        """SQL over the cleaned column: BOOLEAN, or the number itself."""
+        """SQL over the cleaned column: BOOLEAN, the class, or the number itself."""
         cell = bare(self.column.name)
         if self.positive is None:
             return cell
@@ -44,16 +48,27 @@ class Target:
 
     @property
     def given(self) -> str:
-        """SQL over the raw column: the label as a DOUBLE, NULL where it is not known."""
+        """SQL over the raw column: the label as a DOUBLE or class, NULL where it is not known."""
         cell = quote(self.column.source)
+        if self.problem == "multiclass":
+            return f"{cell}::VARCHAR"
         if self.positive is None:
             return f"{cell}::DOUBLE"
         return f"({cell} = {literal(self.positive)})::DOUBLE"
 
     @property
+    def asked(self) -> list[str]:
+        """SQL over the raw column of the numbers that a leak would tell: of each class, whether."""
+        if self.problem != "multiclass":
+            return [self.given]
+        return [f"({self.given} = {literal(value)})::DOUBLE" for value in self.classes]
+
+    @property
     def question(self) -> str:
         """What the label says, in words."""
         name = self.column.source
+        if self.problem == "multiclass":
+            return f"Which {name} is it?"
         if self.problem == "regression":
             return f"How much is {name}?"
         return f"Is {name} {self.positive}?" if self.positive is not None else f"Is it {name}?"
@@ -96,6 +111,14 @@ def decide(
         return Target(column, "binary", positive)
     if column.type == "BOOLEAN":
         return Target(column, "binary")
+    few = 3 <= column.distinct <= MOST_CLASSES
+    if few and (problem == "multiclass" or (column.text and problem is None)):
+        return Target(column, "multiclass", classes=_classes(con, table, column))
+    if problem == "multiclass":
+        raise DataError(
+            f"--problem multiclass: {column.source} has {column.distinct:,} values.",
+            f"Bring a column of 3 to {MOST_CLASSES} classes, or leave --problem out.",
+        )
     if column.text and not two:
         raise DataError(
             f"--target {column.source} has {column.distinct:,} values"
@@ -112,6 +135,15 @@ def decide(
     if column.text or (two and problem != "regression"):
         return Target(column, "binary", guess_positive(column, con, table))
     return Target(column, "regression")
+
+
+def _classes(con: duckdb.DuckDBPyConnection, table: Table, column: Column) -> tuple[str, ...]:
+    cell = quote(column.source)
+    found = con.execute(
+        f"SELECT DISTINCT {cell}::VARCHAR AS v FROM temp.{table.relation} WHERE v IS NOT NULL"
+        " ORDER BY v"
+    ).fetchall()
+    return tuple(value for (value,) in found)
 
 
 def _refuse_unusable(table: Table, column: Column) -> None:

@@ -58,13 +58,35 @@ def test_two_values_of_any_type_are_yes_and_no(
     assert rows == [(2, yes)]
 
 
+def test_a_text_of_a_few_values_is_their_classes(
+    con: duckdb.DuckDBPyConnection, orders: str
+) -> None:
+    table = opened(con, orders)
+    column = column_named(table, "Region Name", "--target")
+    found = decide(con, table, column)
+    assert found.problem == "multiclass"
+    assert found.classes == ("north", "south", "west")
+    assert found.value == column.name
+    assert found.question == "Which Region Name is it?"
+    assert len(found.asked) == 3
+
+
+def test_more_values_than_a_person_could_name_are_no_classes(
+    con: duckdb.DuckDBPyConnection, orders: str
+) -> None:
+    table = opened(con, orders)
+    column = column_named(table, "amount", "--target")
+    with pytest.raises(DataError, match=r"--problem multiclass: amount has .* values"):
+        decide(con, table, column, "multiclass")
+
+
 @pytest.mark.parametrize(
     ("name", "problem", "positive", "text"),
     [
         ("empty", None, None, "is NULL in all 4,000 rows"),
         ("currency", None, None, r"one value in all rows where it is known \(4,000 of 4,000\)"),
         ("placed", None, None, "is a TIMESTAMP; a target is a number"),
-        ("Region Name", None, None, r"3 values \(north, south, west\).*--positive 'north'"),
+        ("Region Name", "binary", None, r"3 values \(north, south, west\).*--positive 'north'"),
         ("note", None, None, "4,000 values .too many to list"),
         ("amount", "binary", None, "--problem binary: amount has .* values"),
         ("late", None, "maybe", "no row has it in late. Its values are no, yes"),
