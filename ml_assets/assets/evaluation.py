@@ -88,6 +88,11 @@ def _evaluate(
         pipeline.declaration.label.unit,
         declared,
     )
+    for each in found.unseen:
+        context.log.warning(
+            f"{each.rows:,} test rows are of the class {each.name!r}, which training did not see:"
+            " they cost what a certain error costs"
+        )
     log_metrics(settings.tracking_uri, version.run_id, numbers(found))
     return found, record
 

@@ -89,7 +89,7 @@ def require_both_classes(label: Floats, where: str) -> None:
     if len(strange):
         raise DataError(
             f"A binary label must be 0 or 1, but {where} holds {strange[0]:g}.",
-            "Make the label a BOOLEAN expression, or declare problem: regression.",
+            "Make the label a BOOLEAN expression, or declare problem: multiclass or regression.",
         )
     if len(classes) < 2:
         held = f"all {len(label):,} labels are {classes[0]:g}" if len(classes) else "no label"

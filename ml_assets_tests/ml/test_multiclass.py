@@ -19,8 +19,9 @@ from ml_assets.ml.evaluate import evaluate
 from ml_assets.ml.fit import fit
 from ml_assets.ml.model import read_model
 from ml_assets.ml.out_of_fold import out_of_fold
-from ml_assets.ml.spec import EvaluationSpec
+from ml_assets.ml.spec import EvaluationSpec, SplitSpec, TuningSpec
 from ml_assets.ml.split import Windows
+from ml_assets.ml.walk import walk
 from ml_assets_tests.ml import data
 
 if TYPE_CHECKING:
@@ -186,3 +187,14 @@ def test_answers_are_put_on_other_classes() -> None:
     score = np.array([[0.25, 0.75]])
     np.testing.assert_array_equal(aligned(score, ("b", "d"), ("a", "b", "d")), [[0, 0.25, 0.75]])
     assert aligned(score, ("b", "d"), ("b", "d")) is score
+
+
+def test_walking_forward_measures_every_candidate(tmp_path: Path) -> None:
+    split = SplitSpec(test=1, tune=1, walk_forward_from="2013-04")
+    spec = replace(SPEC, split=split, tuning=TuningSpec(walk_forward_trials=1))
+    storage = f"sqlite:///{tmp_path / 'study.sqlite'}"
+    told: list[str] = []
+    found = walk(three(), data.FEATURES, spec, storage=storage, study="walk", progress=told.append)
+    (step,) = found.steps
+    assert set(step.metrics["tuned"]) == {"log_loss", "accuracy", "macro_auc", "macro_f1"}
+    assert step.metrics["tuned"]["log_loss"] < step.metrics["constant"]["log_loss"]

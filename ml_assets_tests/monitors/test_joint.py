@@ -14,6 +14,7 @@ from ml_assets.monitors.drift import drift
 from ml_assets.monitors.drift_limits import drift_limits
 from ml_assets.monitors.findings import Terms
 from ml_assets.monitors.joint import judge_classes, watch_classes
+from ml_assets.monitors.reference import Reference
 from ml_assets.monitors.statistics import statistics
 
 if TYPE_CHECKING:
@@ -115,3 +116,12 @@ def test_drift_of_one_class_is_prediction_drift() -> None:
     assert found.score_alarm
     assert "score of a: probabilities beyond" in found.score_reason
     assert not drift(reference, window, {"x": 1.0}, limits).alarm
+
+
+def test_a_reference_keeps_the_sums_of_each_class() -> None:
+    days = days_of(11, 20)
+    kept = Reference(days, {"x": number_bins(np.arange(9.0))}, {"x": 1.0})
+    back = Reference.from_json(kept.to_json()).days
+    assert [*back.classes] == [*CLASSES]
+    for name, sums in days.classes.items():
+        np.testing.assert_array_equal(back.classes[name], sums)

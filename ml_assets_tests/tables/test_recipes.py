@@ -75,3 +75,10 @@ def test_a_rate_needs_its_columns(shop: Sandbox) -> None:
     )
     with pytest.raises(DeclarationError, match="rate_baseline has no columns"):
         _ = shop.pipeline
+
+
+def test_a_file_answers_with_one_number_and_is_refused_for_several_classes(shop: Sandbox) -> None:
+    declared(shop, ["linear", "own.py"])
+    shop.declare(lambda attributes: attributes["model"].update(problem="multiclass"))
+    with pytest.raises(DeclarationError, match=r"'own.py', which answers with one number per row"):
+        recipes(shop.pipeline)
