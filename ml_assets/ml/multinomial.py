@@ -10,7 +10,8 @@ import numpy as np
 
 from ml_assets.ml.blas import one_thread
 from ml_assets.ml.classes import classes_of, codes
-from ml_assets.ml.linear import ROWS, SETTINGS, Design
+from ml_assets.ml.design import Design
+from ml_assets.ml.linear import ROWS, SETTINGS
 from ml_assets.ml.training_table import Floats, Ints, spread
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from ml_assets.ml.out_of_fold import out_of_fold
 from ml_assets.ml.training_table import CLUSTER, column
 from ml_assets.monitors import binning
 from ml_assets.monitors.absences import Absences
-from ml_assets.monitors.days import SCORE, SUMS, Days, score_of
-from ml_assets.monitors.statistics import statistics
+from ml_assets.monitors.days import SUMS, Days
+from ml_assets.monitors.statistics import answers_of, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -130,8 +130,7 @@ def reference_of(
     """Return the reference of a model whose out-of-fold predictions on `table` are `score`."""
     classes = classes_of(table)
     label = codes(table, classes)
-    answers = {score_of(name): score[:, k] for k, name in enumerate(classes)}
-    answers[SCORE] = score.max(axis=1) if classes else score
+    answers = answers_of(score, classes)
     own = {name: binning.number_bins(values) for name, values in answers.items()}
     bins = {**binning.fit_bins(table, features), **own}
     dates = column(table, CLUSTER).to_numpy()

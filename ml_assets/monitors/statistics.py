@@ -39,16 +39,10 @@ def statistics(
     days, codes = np.unique(dates.astype("datetime64[D]"), return_inverse=True)
     count = len(days)
     known = ~np.isnan(label)
-    loss = metrics.losses(problem, label[known], score[known])
-    expected = _expected_loss(problem, score)
-    answers = {SCORE: score}
-    if classes:
-        answers = {score_of(name): score[:, k] for k, name in enumerate(classes)}
-        per_class, score = score, score.max(axis=1)
-        answers[SCORE] = score
-        happened = label
-        label = np.where(known, per_class.argmax(axis=1) == label, np.nan).astype(np.float64)
-    own, y, p = codes[known], label[known], score[known]
+    own, answers = codes[known], answers_of(score, classes)
+    p = answers[SCORE][known]
+    # Of several classes: whether the one that is predicted is right.
+    y = multiclass.hits(label, score)[known].astype(float) if classes else label[known]
     open_still = True if settled is None else days > settled
 
     def summed(values: Floats | None = None) -> Floats:
@@ -60,26 +54,37 @@ def statistics(
     return Days(
         dates=days,
         rows=summed(),
-        score=summed(score),
-        expected_loss=summed(expected),
+        score=summed(answers[SCORE]),
+        expected_loss=summed(_expected_loss(problem, score)),
         labelled=mature(),
         awaited=np.where(open_still, summed() - mature(), 0.0),
         labelled_label=mature(y),
         labelled_score=mature(p),
         labelled_variance=mature(p * (1 - p) if problem in metrics.PROBABILITIES else (y - p) ** 2),
-        labelled_loss=mature(loss),
+        labelled_loss=mature(metrics.losses(problem, label[known], score[known])),
         histograms={
             name: _histogram(codes, count, own_bins, _values(name, answers, features))
             for name, own_bins in bins.items()
         },
         classes={
-            name: np.column_stack([mature(x) for x in (was, q, q * (1 - q))])
-            for name, was, q in (
-                (name, (happened[known] == k).astype(np.float64), per_class[known, k])
-                for k, name in enumerate(classes)
-            )
+            name: np.column_stack([mature(x) for x in _of_class(label[known], score[known], k)])
+            for k, name in enumerate(classes)
         },
     )
+
+
+def answers_of(score: Floats, classes: Sequence[str]) -> dict[str, Floats]:
+    """Return one answer per row by the name of its histogram: SCORE, and that of each class."""
+    if not classes:
+        return {SCORE: score}
+    own = {score_of(name): score[:, k] for k, name in enumerate(classes)}
+    return {**own, SCORE: score.max(axis=1)}
+
+
+def _of_class(label: Floats, score: Floats, k: int) -> tuple[Floats, Floats, Floats]:
+    """Return per row whether it was class `k`, its probability p, and p(1 - p)."""
+    p = score[:, k]
+    return (label == k).astype(np.float64), p, p * (1 - p)
 
 
 def _expected_loss(problem: str, score: Floats) -> Floats:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression, QuantileRegressor
 
-from ml_assets.ml import linear
-from ml_assets.ml.linear import RARE, Linear
+from ml_assets.ml import design, linear
+from ml_assets.ml.design import RARE
+from ml_assets.ml.linear import Linear
 from ml_assets.ml.training_table import labels
 from ml_assets_tests.ml.data import FEATURES, replace, training_table
 
@@ -98,7 +99,7 @@ def test_it_is_fitted_on_a_spread_sample_and_scored_in_batches(
     table = training_table()
     whole = Linear.fit(table, FEATURES, "binary")
     scores = whole.predict(table)
-    monkeypatch.setattr(linear, "_BATCH", 333)
+    monkeypatch.setattr(design, "BATCH", 333)
     assert whole.predict(table).tolist() == scores.tolist()
     monkeypatch.setattr(linear, "ROWS", 2000)
     part = Linear.fit(table, FEATURES, "binary")
