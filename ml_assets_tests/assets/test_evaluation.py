@@ -163,5 +163,5 @@ def test_the_pipelines_own_metrics_stand_beside_the_others(mine: Finished) -> No
     assert about["constant early_low"] < share < about["constant early_high"]
     assert about["lightgbm early"] == share
     text = text_of(mine)
-    assert "early" in text
+    assert "Early" in text
     assert "Share that is not late. Larger is better." in text

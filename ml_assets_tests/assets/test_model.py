@@ -168,12 +168,12 @@ def test_an_unwritable_store_is_named(mine: Finished, monkeypatch: pytest.Monkey
     assert f"The MLflow store {folder}/mlflow.db cannot be written" in message
 
 
-def test_a_damaged_store_fails_the_model_and_not_the_tables(mine: Finished) -> None:
+def test_a_damaged_store_fails_the_training_and_not_the_tables(mine: Finished) -> None:
     store = mine.settings.data / "mlflow" / "mlflow.db"
     store.write_text("no database" * 1000)
     failed = mine.run("features/weather", "training_set", "model")
-    assert list(failed) == ["model"]
-    assert f"The MLflow store {store} is damaged or no SQLite file" in failed["model"]
+    assert list(failed) == ["training_set"]
+    assert f"The MLflow store {store} is damaged or no SQLite file" in failed["training_set"]
 
 
 def test_without_a_training_set_it_says_what_to_materialize(mine: Finished) -> None:

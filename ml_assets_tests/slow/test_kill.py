@@ -80,7 +80,6 @@ def mlflow_states(sandbox: Sandbox) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")
 def test_after_every_kill_all_is_as_before_or_after_and_the_next_run_succeeds(
     tmp_path: Path,
 ) -> None:
