@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib
-import pkgutil
+import sys
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,17 +70,18 @@ class Stopwatch:
         self._since = (0.0, 0.0)
 
     def attach(self) -> None:
-        """Put the stopwatch around every function of PARTS, wherever it was imported."""
-        modules = _modules()
+        """Put the stopwatch around every function of PARTS, wherever it is or will be imported."""
+        owners = {name: _owner(name) for names in PARTS.values() for name in names}
+        # A module that is loaded later imports what is timed; loading all now would cost seconds.
+        loaded = [vars(each) for name, each in sys.modules.items() if name.startswith("ml_assets")]
         for part, names in PARTS.items():
             for name in names:
-                module, _, function = f"ml_assets.{name}".rpartition(".")
-                original = getattr(importlib.import_module(module), function)
+                original = getattr(owners[name], name.rpartition(".")[2])
                 timed = self._timed(part, original)
-                for other in modules:
-                    for known, value in list(vars(other).items()):
+                for namespace in loaded:
+                    for known, value in list(namespace.items()):
                         if value is original:
-                            setattr(other, known, timed)
+                            namespace[known] = timed
 
     def _timed(self, part: str, function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
@@ -102,11 +104,5 @@ class Stopwatch:
         self._since = now
 
 
-def _modules() -> list[Any]:
-    package = importlib.import_module("ml_assets")
-    names = [
-        info.name
-        for info in pkgutil.walk_packages(package.__path__, "ml_assets.")
-        if not info.name.startswith("ml_assets.pipelines")
-    ]
-    return [importlib.import_module(name) for name in names]
+def _owner(name: str) -> ModuleType:
+    return importlib.import_module(f"ml_assets.{name}".rpartition(".")[0])

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import yaml
 
 from ml_assets.assets.events import latest
 from ml_assets.registry.record import FILE, read_record
+from ml_assets.replay.root import INSTANCE
 from ml_assets_tests.assets.running import failed, prove, run
 
 if TYPE_CHECKING:
@@ -56,8 +58,9 @@ class Finished:
     def instance(self) -> Iterator[dg.DagsterInstance]:
         """Open the Dagster instance."""
         self.home.mkdir(exist_ok=True)
-        quiet = {"telemetry": {"enabled": False}}
-        with dg.DagsterInstance.local_temp(str(self.home), overrides=quiet) as instance:
+        with dg.DagsterInstance.local_temp(
+            str(self.home), overrides=yaml.safe_load(INSTANCE)
+        ) as instance:
             yield instance
 
     def run(

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 MACHINE = frozenset({"ML_ASSETS_THREADS", "ML_ASSETS_MEMORY"})
 """Settings that say what the machine can do; all others say where production is."""
-INSTANCE = "telemetry:\n  enabled: false\n"
+INSTANCE = """telemetry:
+  enabled: false
+event_log_storage:
+  module: ml_assets.event_log
+  class: SqliteEventLog
+"""
 
 
 @dataclass(frozen=True)
