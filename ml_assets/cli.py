@@ -22,7 +22,7 @@ from ml_assets.errors import MLAssetsError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.automation.launch import Due
+    from ml_assets.automation.due import Due
 
 
 class _People(click.Group):
@@ -54,8 +54,9 @@ def run(pipeline: str) -> None:
     import dagster as dg
     from rich.console import Console
 
+    from ml_assets.automation.due import due, leave_training
     from ml_assets.automation.guard import recover
-    from ml_assets.automation.launch import due, leave_training, run_due
+    from ml_assets.automation.launch import run_due
     from ml_assets.automation.summary import print_summary
     from ml_assets.definitions import defs
 
@@ -103,7 +104,7 @@ def evaluate(pipeline: str) -> None:
 @click.argument("pipeline")
 def plan(pipeline: str) -> None:
     """Show what a run would rebuild, and why."""
-    from ml_assets.automation.launch import due
+    from ml_assets.automation.due import due
 
     found = due(pipeline_named(pipeline), settings())
     for step in found.steps:
@@ -121,7 +122,7 @@ def plan(pipeline: str) -> None:
 @main.command("list")
 def list_pipelines() -> None:
     """List the pipelines with their state."""
-    from ml_assets.automation.launch import due
+    from ml_assets.automation.due import due
     from ml_assets.definitions import pipeline_folders
 
     for folder in pipeline_folders():

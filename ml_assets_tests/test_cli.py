@@ -73,7 +73,7 @@ def test_before_the_first_run_everything_is_due(cli: Listener) -> None:
     rows = [line.split(maxsplit=2) for line in told.out.splitlines()]
     assert [row[:2] for row in rows[:3]] == [["raw.orders", f"2024-0{n}"] for n in (1, 2, 3)]
     assert {row[2] for row in rows[:-1]} == {"never built"}
-    assert rows[-1] == ["model", "-", "its tables are rebuilt"]
+    assert rows[-1] == ["model", "-", "no version is registered"]
     refused(cli("sql", "shop", "FROM raw.orders"), "holds no data yet", "make run")
 
 

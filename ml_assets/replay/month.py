@@ -10,7 +10,8 @@ import dagster as dg
 from ml_assets import clock
 from ml_assets.assets.attempts import REASON, attempts_of
 from ml_assets.assets.decision import findings, history, newest_decision
-from ml_assets.automation.launch import due, run_due
+from ml_assets.automation.due import due
+from ml_assets.automation.launch import run_due
 from ml_assets.errors import MLAssetsError
 from ml_assets.loop.attempts import Wait, next_attempt
 from ml_assets.loop.decide import decide

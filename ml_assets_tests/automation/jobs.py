@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_assets.automation.due import due
 from ml_assets.automation.jobs import range_tags
-from ml_assets.automation.launch import due, run_due
+from ml_assets.automation.launch import run_due
 from ml_assets_tests.assets.running import dagsters_own_warnings, definitions
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_assets.assets.live import promote_by_hand
-from ml_assets.automation.launch import due
+from ml_assets.automation.due import due
 from ml_assets.registry.record import FILE, read_record
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect

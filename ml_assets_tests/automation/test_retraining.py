@@ -10,8 +10,9 @@ import pytest
 
 from ml_assets.assets.attempts import ATTEMPT, EPISODE, attempts_of
 from ml_assets.assets.decision import newest_decision
+from ml_assets.automation.due import Due, due, leave_training
 from ml_assets.automation.jobs import decision_job, refresh_job
-from ml_assets.automation.launch import Due, due, leave_training, run_due
+from ml_assets.automation.launch import run_due
 from ml_assets.automation.retraining import (
     decide_after_failure,
     retraining_job,
