@@ -10,7 +10,7 @@ import urllib.request
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -226,18 +226,19 @@ def _for_one_test(box: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture(scope="session")
 def finished(sample_as_built: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The sampled flights with version 1 trained, evaluated and promoted; to read only."""
-    from ml_assets_tests.finished import Finished, declare_small, finish
-    from ml_assets_tests.sandbox import Sandbox
+    from ml_assets_tests.finished import declare_small
 
-    def make(root: Path) -> str:
-        box = sample_as_built.copy(root / "box")
-        box.declare(declare_small)
-        with pytest.MonkeyPatch.context() as patch:
-            _point_to(box, patch)
-            return finish(box).run_id
+    return _finish(sample_as_built, tmp_path_factory, "finished", declare_small)
 
-    folder, run_id = once(tmp_path_factory, "finished", make)
-    return Finished(Sandbox(folder / "box", "flights"), run_id)
+
+@pytest.fixture(scope="session")
+def several_as_built(
+    sample_as_built: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Finished:
+    """The same in three classes; to read only."""
+    from ml_assets_tests.finished import declare_several
+
+    return _finish(sample_as_built, tmp_path_factory, "several", declare_several)
 
 
 @pytest.fixture(scope="session")
@@ -260,9 +261,18 @@ def mine(
     finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> Finished:
     """A copy of the finished flights, to change at will; the environment points to it."""
-    twin = finished.copy(tmp_path / "box")
-    _point_to(twin.box, monkeypatch)
-    return twin
+    return _copy(finished, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def several(
+    several_as_built: Finished,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> Finished:
+    """A copy of the flights in classes, to change at will; the environment points to it."""
+    return _copy(several_as_built, tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -273,7 +283,31 @@ def monitored(
     settings: Settings,
 ) -> Finished:
     """A copy of the monitored flights, to change at will; the environment points to it."""
-    twin = monitored_as_built.copy(tmp_path / "box")
+    return _copy(monitored_as_built, tmp_path, monkeypatch)
+
+
+def _finish(
+    built: Sandbox,
+    factory: pytest.TempPathFactory,
+    name: str,
+    declare: Callable[[dict[str, Any]], object],
+) -> Finished:
+    from ml_assets_tests.finished import Finished, finish
+    from ml_assets_tests.sandbox import Sandbox
+
+    def make(root: Path) -> str:
+        box = built.copy(root / "box")
+        box.declare(declare)
+        with pytest.MonkeyPatch.context() as patch:
+            _point_to(box, patch)
+            return finish(box).run_id
+
+    folder, run_id = once(factory, name, make)
+    return Finished(Sandbox(folder / "box", built.name), run_id)
+
+
+def _copy(found: Finished, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Finished:
+    twin = found.copy(folder / "box")
     _point_to(twin.box, monkeypatch)
     return twin
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ml_assets_tests.sandbox import Sandbox
 
 MODEL = ("training_set", "model", "evaluation", "promotion")
+KIND = """CASE WHEN arrival_delay < -15 THEN 'early'
+    WHEN arrival_delay < 15 THEN 'on time' ELSE 'late' END"""
+"""The label of flights in classes."""
 WHERE = {
     "experiments": ("artifact_location",),
     "runs": ("artifact_uri",),
@@ -134,6 +137,13 @@ def declare_small(declared: dict[str, Any]) -> None:
     declared["model"]["threads"] = 1
     declared["model"]["tuning"] = {"trials": 2, "walk_forward_trials": 1}
     declared["evaluation"] = {"slices": ["origin"], "minimum_support": 300, "resamples": 50}
+
+
+def declare_several(declared: dict[str, Any]) -> None:
+    """Predict one of several classes."""
+    declare_small(declared)
+    declared["model"] |= {"problem": "multiclass", "baselines": ["linear"]}
+    declared["label"]["value"] = KIND
 
 
 def _repoint(store: Path, old: str, new: str) -> None:

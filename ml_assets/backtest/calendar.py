@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml_assets import clock
-from ml_assets.backtest.past import EPOCH, NEVER
+from ml_assets.backtest.outcomes import EPOCH, NEVER
 from ml_assets.errors import DataError, DeclarationError
 from ml_assets.ml import split
 from ml_assets.monitors.findings import CLOSED
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.backtest.past import Outcomes, Past
+    from ml_assets.backtest.outcomes import Outcomes
+    from ml_assets.backtest.past import Past
 
 
 STEP = timedelta(hours=6)

@@ -60,14 +60,14 @@ def compare(models: Models, courses: Sequence[Course]) -> Comparison:
     Intervals are percentiles over whole days, drawn jointly for all policies, so that what they
     share cancels out. Days count as independent.
     """
-    past, spec = models.past, models.spec
+    past, spec, now = models.past, models.spec, clock.now()
     keys = tuple(courses[0].live)
     outcomes = [past.outcomes[key] for key in keys]
-    known = [one.known(clock.now()) for one in outcomes]
+    known = [one.known(now) for one in outcomes]
     label = [one.label[own] for one, own in zip(outcomes, known, strict=True)]
     dates = np.concatenate([one.dates[own] for one, own in zip(outcomes, known, strict=True)])
     scores = [
-        [models.scores(course.live[key], key)[own] for key, own in zip(keys, known, strict=True)]
+        [models.answers(course.live[key], [key], now, past.classes) for key in keys]
         for course in courses
     ]
     _, days = np.unique(dates, return_inverse=True)

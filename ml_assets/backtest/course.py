@@ -11,7 +11,8 @@ from ml_assets.loop.history import Attempt, History, Outcome
 
 if TYPE_CHECKING:
     from ml_assets.backtest.calendar import Calendar, Tick
-    from ml_assets.backtest.models import Model, Models
+    from ml_assets.backtest.model import Model
+    from ml_assets.backtest.models import Models
     from ml_assets.backtest.policies import Policy
     from ml_assets.backtest.trial import Retrained
     from ml_assets.loop.history import Decision

@@ -7,58 +7,34 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from ml_assets.backtest.model import Model, Usual, watched
 from ml_assets.backtest.past import digest
-from ml_assets.backtest.shelf import MONITORS, TRAINING, code_version
+from ml_assets.backtest.shelf import TRAINING, code_version
 from ml_assets.ml import boost, metrics, split
 from ml_assets.ml import codec as codecs
 from ml_assets.ml.boost import TrainedModel
 from ml_assets.ml.candidates import Candidates
+from ml_assets.ml.classes import aligned, classes_of, codes
 from ml_assets.ml.out_of_fold import out_of_fold
 from ml_assets.ml.spec import TuningSpec
-from ml_assets.ml.training_table import labels
+from ml_assets.ml.training_table import LABEL
 from ml_assets.ml.tune import tune
 from ml_assets.monitors.reference import Reference, reference_of
 from ml_assets.monitors.statistics import statistics
+from ml_assets.tables.answered import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from ml_assets.backtest.past import Past
     from ml_assets.backtest.shelf import Shelf
-    from ml_assets.ml.spec import ModelSpec, Parameter
+    from ml_assets.ml.spec import ModelSpec
     from ml_assets.ml.training_table import Bools, Floats
     from ml_assets.monitors.days import Days
-
-
-@dataclass(frozen=True)
-class Model:
-    """A trained model, its name the hash of all that it was made of."""
-
-    name: str
-    keys: tuple[str, ...]
-    """The partitions whose labels it has seen."""
-    as_of: datetime
-    """Labels known by then were in its training."""
-    parameters: Mapping[str, Parameter]
-    trained: TrainedModel
-    rows: int
-    tuned: tuple[str, ...] = ()
-    """Those of the partitions that parameters and rounds were searched on; none for a refit."""
-
-    @property
-    def windows(self) -> dict[str, tuple[str, ...]]:
-        """The partitions as a training record has them."""
-        return {"train": self.keys, "tune": self.tuned}
-
-
-@dataclass(frozen=True)
-class Usual:
-    """What a model is like on its own training window, out of fold."""
-
-    reference: Reference
-    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -92,19 +68,26 @@ class Models:
         return self._made[name]
 
     def scores(self, model: Model, key: str) -> Floats:
-        """Return the model's answers to the entities of a partition, in their order."""
+        """Return the model's answers to the entities of a partition, in their order.
+
+        Of several classes they have a column for each that the model knows.
+        """
         name = digest([model.name, self.past.content[key]])
 
         def make() -> Floats:
             return model.trained.predict(self.past.rows(key), self.spec.threads)
 
-        return self.shelf.array("scores", name, make)
+        kept, own = self.shelf.array("scores", name, make), model.trained.classes
+        return kept.reshape(-1, len(own)) if own else kept
 
-    def answers(self, model: Model, keys: Sequence[str], as_of: datetime) -> Floats:
-        """Return the model's scores of the rows of `Past.known_facts`."""
+    def answers(
+        self, model: Model, keys: Sequence[str], as_of: datetime, classes: Sequence[str]
+    ) -> Floats:
+        """Return the model's scores of the rows of `Past.known_facts`, on `classes`."""
         known = [self.past.outcomes[key].known(as_of) for key in keys]
         scores = [self.scores(model, key) for key in keys]
-        return np.concatenate([one[own] for one, own in zip(scores, known, strict=True)])
+        whole = np.concatenate([one[own] for one, own in zip(scores, known, strict=True)])
+        return aligned(whole, model.trained.classes, classes)
 
     def usual(self, model: Model) -> Usual:
         """Return the reference of a model with its metrics, out of fold."""
@@ -139,7 +122,7 @@ class Models:
             self.shelf.text("models", name, lambda: self._fit(name, keys, as_of, like))
         )
         codec = codecs.Codec.from_json(found["codec"])
-        trained = TrainedModel(found["trees"], codec)
+        trained = TrainedModel(found["trees"], codec, tuple(found["classes"]))
         tuned = () if like else self._tune(keys)
         return Model(name, keys, as_of, found["parameters"], trained, found["rows"], tuned)
 
@@ -164,6 +147,7 @@ class Models:
             {
                 "trees": model.booster_text,
                 "codec": model.codec.to_json(),
+                "classes": model.classes,
                 "parameters": parameters,
                 "rows": rows.num_rows,
             }
@@ -177,19 +161,23 @@ class Models:
         score = out_of_fold(rows, lambda seen: candidates.boosted(seen, model.parameters, rounds))
         importance = model.trained.gain_shares()
         reference = reference_of(rows, features, score, problem, importance)
-        measured = metrics.measure(problem, labels(rows), score)
+        measured = metrics.measure(problem, codes(rows, classes_of(rows)), score)
         return json.dumps({"reference": reference.to_json(), "metrics": measured})
 
     def _count(self, model: Model, key: str, known: Bools, settled: np.datetime64 | None) -> str:
-        outcomes, reference = self.past.outcomes[key], self.usual(model).reference
-        label = np.where(known, outcomes.label, np.nan)
-        score, rows = self.scores(model, key), self.past.rows(key)
+        reference, rows = self.usual(model).reference, self.past.rows(key)
+        label = pc.if_else(pa.array(known), rows[LABEL], pa.scalar(None, rows[LABEL].type))
+        # Of the classes that happened only those that are known by now.
+        score, own = self.scores(model, key), model.trained.classes
+        found = beside(score, own, label, reference.days.classes)
         days = statistics(
-            self.spec.problem, outcomes.dates, score, label, rows, reference.bins, settled
+            self.spec.problem,
+            self.past.outcomes[key].dates,
+            found.score,
+            found.label,
+            rows,
+            reference.bins,
+            settled,
+            found.classes,
         )
         return Reference(days, {}, {}).to_json()
-
-
-def watched(model: Model) -> str:
-    """Return what names the model as the monitors of today see it."""
-    return digest([model.name, code_version(*MONITORS)])

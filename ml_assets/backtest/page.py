@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ml_assets.backtest.charts import regret_charts
 from ml_assets.backtest.finding import finding
 from ml_assets.backtest.run import folder_of
-from ml_assets.backtest.table import PLACES, share
+from ml_assets.backtest.table import PLACES, second, share
 from ml_assets.reports import cells, formats
 from ml_assets.reports.report import environment
 
@@ -31,7 +31,7 @@ def render(found: Comparison) -> str:
             c=found,
             finding=finding(found),
             every=found.results[1].course.policy.name,
-            names=[name for name in found.results[0].metrics if name != found.primary],
+            beside=second(found),
             places=PLACES,
             share=share,
             pictures=_pictures(found),

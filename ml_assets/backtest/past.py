@@ -6,15 +6,15 @@ import hashlib
 import json
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ml_assets.backtest.outcomes import outcomes_of
 from ml_assets.errors import DataError, DeclarationError
+from ml_assets.ml.classes import classes_of
 from ml_assets.ml.training_table import CLUSTER, LABEL, LABEL_KNOWN_AT, PARTITION, PREDICTION_TIME
 from ml_assets.sql.names import columns, literal, quote
 from ml_assets.tables.freshness import require_one_version, training_tables
@@ -27,33 +27,14 @@ from ml_assets.warehouse.snapshots import current_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
+    import numpy as np
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.ml.training_table import Bools, Floats, Ints
-    from ml_assets.monitors.days import Dates
+    from ml_assets.backtest.outcomes import Outcomes
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.warehouse.settings import Settings
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NEVER = int(np.iinfo(np.int64).max)
-"""When a label becomes known that never does."""
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """One entry per entity of a partition, by key: what is needed to measure, and no feature."""
-
-    dates: Dates
-    label: Floats
-    """NaN where there is none."""
-    known_at: Ints
-    """Microseconds since 1970 in UTC, NEVER without a label."""
-
-    def known(self, as_of: datetime) -> Bools:
-        """Return which labels are known at `as_of`."""
-        known: Bools = self.known_at <= micros(as_of)
-        return known
 
 
 @dataclass(frozen=True)
@@ -80,7 +61,12 @@ class Past:
     @cached_property
     def outcomes(self) -> Mapping[str, Outcomes]:
         """The outcomes of every partition."""
-        return {key: _outcomes(_inside(self._facts, [key])) for key in self.keys}
+        return {key: outcomes_of(_inside(self._facts, [key]), self.classes) for key in self.keys}
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Every class that a label ever was, sorted; none where labels are numbers."""
+        return classes_of(self._facts.filter(pc.is_valid(self._facts[LABEL])))
 
     @contextmanager
     def lake(self) -> Iterator[DuckDBPyConnection]:
@@ -144,11 +130,6 @@ def look_back(pipeline: Pipeline, settings: Settings) -> Past:
     return Past(pipeline, settings, snapshot, content)
 
 
-def micros(moment: datetime) -> int:
-    """Return an instant in microseconds since 1970."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
-
-
 def _content(con: DuckDBPyConnection, pipeline: Pipeline) -> dict[str, str]:
     stored = Stored(ledger.current(con, pipeline.name))
     require_one_version(pipeline, stored)
@@ -201,13 +182,3 @@ def _inside(table: pa.Table, keys: Sequence[str]) -> pa.Table:
 def _known(table: pa.Table, as_of: datetime) -> pa.Table:
     known = pc.less_equal(table[LABEL_KNOWN_AT], pa.scalar(as_of, pa.timestamp("us", "UTC")))
     return table.filter(pc.and_kleene(pc.is_valid(table[LABEL]), known))
-
-
-def _outcomes(table: pa.Table) -> Outcomes:
-    label = table[LABEL].fill_null(np.nan).to_numpy().astype(np.float64)
-    known = table[LABEL_KNOWN_AT].cast(pa.int64()).fill_null(NEVER).to_numpy()
-    return Outcomes(
-        table[CLUSTER].to_numpy().astype("datetime64[D]"),
-        label,
-        np.where(np.isnan(label), NEVER, known),
-    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import DeclarationError
 from ml_assets.loop.decide import decide
-from ml_assets.ml.training_table import MULTICLASS
-from ml_assets.monitors.days import SCORE
+from ml_assets.ml.metrics import RANKING
+from ml_assets.monitors.days import SCORE, is_score
 from ml_assets.monitors.psi import psi
+from ml_assets.reports.scores import metric
 from ml_assets.tables.evidence import evidence
 
 if TYPE_CHECKING:
@@ -55,21 +57,16 @@ def policies(names: list[str], pipeline: Pipeline) -> list[Policy]:
     What retrains never and what retrains after every partition are always there: gain and regret
     are measured from them.
     """
-    if pipeline.declaration.model.problem == MULTICLASS:
-        raise DeclarationError(
-            f"{pipeline.name} is multiclass, which a backtest does not know yet.",
-            f"`ml-assets replay {pipeline.name}` lives through the past with the real assets.",
-        )
     each = EACH[pipeline.declaration.partitions.every]
     wanted = names or ["every:3", "auc:.02", "psi:.1", "calibration", "defs-without-gate", "defs"]
-    binary = pipeline.declaration.model.problem == "binary"
-    if not names and not binary:
+    ranked = pipeline.declaration.model.problem in RANKING
+    if not names and not ranked:
         wanted.remove("auc:.02")
     found = {policy.name: policy for policy in (_policy(name, each) for name in wanted)}
     ends = {NEVER: _policy(NEVER, each), each: _policy(each, each)}
-    if "auc" in {name.partition(":")[0] for name in wanted} and not binary:
+    if "auc" in {name.partition(":")[0] for name in wanted} and not ranked:
         raise DeclarationError(
-            f"The policy auc needs a binary problem, {pipeline.name} is a regression.",
+            f"The policy auc needs probabilities, {pipeline.name} is a regression.",
             "Leave it out.",
         )
     return [ends[NEVER], ends[each], *(one for key, one in found.items() if key not in ends)]
@@ -122,8 +119,9 @@ def _auc(allowed: float) -> Callable[[Seen], Decision]:
     def decided(seen: Seen) -> Decision:
         if not seen.judges:
             return seen.hold(UNSCORED)
-        found, usual = seen.metric("auc"), seen.usual.metrics["auc"]
-        told = f"AUC {found:.4f}, {usual:.4f} out of fold in training"
+        name = RANKING[seen.models.spec.problem]
+        found, usual = seen.metric(name), seen.usual.metrics[name]
+        told = f"{metric(name).name} {found:.4f}, {usual:.4f} out of fold in training"
         return seen.retrain("auc", told) if found < usual - allowed else seen.hold(told)
 
     return decided
@@ -133,10 +131,15 @@ def _psi(limit: float) -> Callable[[Seen], Decision]:
     def decided(seen: Seen) -> Decision:
         if not seen.judges:
             return seen.hold(UNSCORED)
-        both = (seen.usual.reference.days, seen.view.window)
-        before, now = (days.histograms[SCORE].sum(axis=0) for days in both)
-        found = float(psi(before, now))
-        told = f"PSI of the scores {found:.3f}"
+        before, now = seen.usual.reference.days.histograms, seen.view.window.histograms
+        each = {
+            name: float(psi(counts.sum(axis=0), now[name].sum(axis=0)))
+            for name, counts in before.items()
+            if is_score(name)
+        }
+        # Of several classes the one that moved farthest.
+        name, found = max(each.items(), key=itemgetter(1))
+        told = f"PSI of the {'scores' if name == SCORE else name} {found:.3f}"
         return seen.retrain("psi", told) if found > limit else seen.hold(told)
 
     return decided
@@ -147,7 +150,8 @@ def _calibration(_: float) -> Callable[[Seen], Decision]:
         band = next((one for one in seen.found if one.cause == "observed_expected"), None)
         if band is None:
             return seen.hold(UNSCORED)
-        reason = band.reason.removeprefix("calibration: ")
+        # Of several classes the one that decides is named before.
+        reason = band.reason.replace("calibration: ", "", 1)
         if band.verdict == "alarm":
             return seen.retrain("calibration", reason)
         return seen.hold(reason)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml_assets.backtest.models import watched
+from ml_assets.backtest.model import watched
 from ml_assets.backtest.past import digest
 from ml_assets.loop.history import Decision
 from ml_assets.ml import metrics
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ml_assets.backtest.calendar import Tick
-    from ml_assets.backtest.models import Model, Models, Usual
+    from ml_assets.backtest.model import Model, Usual
+    from ml_assets.backtest.models import Models
     from ml_assets.loop.history import History
     from ml_assets.monitors.days import Days
     from ml_assets.tables.pipeline import Pipeline
@@ -121,11 +122,10 @@ class Seen:
 
     def metric(self, name: str) -> float:
         """Return a metric of the live model on the tick's partition, by the labels known."""
-        outcomes = self.models.past.outcomes[self.tick.key]
-        known = outcomes.known(self.tick.moment)
-        score = self.models.scores(self.model, self.tick.key)
-        problem = self.pipeline.declaration.model.problem
-        return metrics.measure(problem, outcomes.label[known], score[known])[name]
+        key, moment, past = self.tick.key, self.tick.moment, self.models.past
+        label = past.outcomes[key].label[past.outcomes[key].known(moment)]
+        score = self.models.answers(self.model, [key], moment, past.classes)
+        return metrics.measure(self.models.spec.problem, label, score)[name]
 
     def hold(self, reason: str) -> Decision:
         """Return the decision to leave things as they are."""
@@ -159,11 +159,19 @@ def joined(parts: Sequence[Days]) -> Days:
     sums: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in SUMS
     }
+    classes = dict.fromkeys(name for part in parts for name in part.classes)
     return type(first)(
         dates=np.concatenate([part.dates for part in parts]),
         **sums,
         histograms={
             name: np.concatenate([part.histograms[name] for part in parts])
             for name in first.histograms
+        },
+        # Where a class had no label yet, nothing is added up of it.
+        classes={
+            name: np.concatenate(
+                [part.classes.get(name, np.zeros((len(part), 3))) for part in parts]
+            )
+            for name in classes
         },
     )

@@ -27,6 +27,8 @@ MONITORS = (
     "tables/looks.py",
     "tables/views.py",
     "tables/label_delay.py",
+    "tables/answered.py",
+    "backtest/outcomes.py",
     "backtest/seen.py",
 )
 """The code that decides what is seen of them, beside that."""

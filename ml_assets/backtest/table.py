@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_assets.ml.metrics import RANKING
 from ml_assets.reports import formats
 from ml_assets.reports.scores import in_text, metric
 
@@ -20,11 +21,11 @@ UNITS = 10_000
 def markdown(found: Comparison) -> str:
     """Return a table of the policies, and one of their regret by partition."""
     loss = metric(found.primary).name
-    beside = [name for name in found.results[0].metrics if name != found.primary][:1]
+    beside = second(found)
     every = found.results[1].course.policy.name
     heads = [
         *("", "retrained", "live", "rows trained", f"{loss} (95 %)"),
-        *(metric(name).name for name in beside),
+        metric(beside).name,
         f"gain of {every} (95 %)",
     ]
     others = [result for result in found.results if result is not found.results[1]]
@@ -45,6 +46,12 @@ def markdown(found: Comparison) -> str:
     )
 
 
+def second(found: Comparison) -> str:
+    """Return the metric beside the primary one: what ranks, where there is such a metric."""
+    others = (name for name in found.results[0].metrics if name != found.primary)
+    return RANKING.get(found.problem) or next(others)
+
+
 def share(result: Result) -> str:
     """Return the share of the gain with its interval, a dash where there is no gain to share."""
     if result.share is None:
@@ -57,7 +64,7 @@ def share(result: Result) -> str:
     return f"{value} %" if result.share.low == result.share.high else f"{value} % ({low} to {high})"
 
 
-def _policy(result: Result, names: Iterable[str]) -> list[str]:
+def _policy(result: Result, beside: str) -> list[str]:
     course, loss = result.course, result.loss
     return [
         f"**{course.policy.name}**",
@@ -65,7 +72,7 @@ def _policy(result: Result, names: Iterable[str]) -> list[str]:
         f"{course.promotions}",
         formats.count(sum(model.rows for model in course.trained)),
         f"{formats.number(loss.value, PLACES)} ({formats.interval(loss, PLACES)})",
-        *(formats.number(result.metrics[name], PLACES) for name in names),
+        formats.number(result.metrics[beside], PLACES),
         share(result),
     ]
 

@@ -9,15 +9,18 @@ from ml_assets.loop.gate import Operation, judge
 from ml_assets.loop.paired import Comparison
 from ml_assets.loop.sanity import sanity
 from ml_assets.ml import split
+from ml_assets.ml.classes import codes
+from ml_assets.ml.model import vocabulary
 from ml_assets.ml.slices import slice_values
-from ml_assets.ml.training_table import clusters, labels
+from ml_assets.ml.training_table import clusters
 from ml_assets.tables.challenger import challenger_windows, closed_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ml_assets.backtest.models import Model, Models
+    from ml_assets.backtest.model import Model
+    from ml_assets.backtest.models import Models
     from ml_assets.backtest.past import Past
     from ml_assets.loop.criterion import Criterion
 
@@ -52,11 +55,13 @@ def challenge(models: Models, champion: Model, moment: datetime) -> Retrained:
     rows = past.known_facts(unseen, moment)
     if not rows.num_rows:
         return Retrained((challenger,), None, "No row that neither was trained on.")
+    classes = vocabulary(rows, (champion.trained, challenger.trained))
     seen = Comparison(
         problem=declared.model.problem,
-        label=labels(rows),
-        champion=models.answers(champion, unseen, moment),
-        challenger=models.answers(challenger, unseen, moment),
+        label=codes(rows, classes),
+        champion=models.answers(champion, unseen, moment, classes),
+        challenger=models.answers(challenger, unseen, moment, classes),
+        classes=classes,
         clusters=clusters(rows),
         slices={name: slice_values(rows, name) for name in declared.evaluation.slices},
     )
@@ -64,7 +69,7 @@ def challenge(models: Models, champion: Model, moment: datetime) -> Retrained:
     if not verdict.passed:
         return Retrained((challenger,), None, _said(verdict.reasons))
     refit = models.train(_newest(past, closed), moment, challenger)
-    shown = sanity(seen, models.answers(refit, unseen, moment))
+    shown = sanity(seen, models.answers(refit, unseen, moment, classes))
     if not all(one.passed for one in shown):
         reason = f"It passed, but not its refit. {_said(shown)}"
         return Retrained((challenger, refit), None, reason)

@@ -34,7 +34,7 @@ def classes_of(*tables: pa.Table) -> tuple[str, ...]:
     found: set[str] = set()
     for table in tables:
         values = column(table, LABEL)
-        if _is_text(values.type):
+        if is_text(values.type):
             found.update(pc.unique(values).to_pylist())
     if len(found) > MOST:
         raise DataError(
@@ -69,6 +69,14 @@ def codes(table: pa.Table, classes: Sequence[str]) -> Floats:
             "Take the classes from these rows as well.",
         )
     numbers: Floats = found.to_numpy().astype(np.float64)
+    return numbers
+
+
+def places(label: pa.ChunkedArray, classes: Sequence[str]) -> Floats:
+    """Return each label's place among `classes`, numbers as they are; NaN where there is none."""
+    if is_text(label.type):
+        label = pc.index_in(label, pa.array(classes, pa.string())).cast(pa.float64())
+    numbers: Floats = label.fill_null(np.nan).to_numpy()
     return numbers
 
 
@@ -119,5 +127,6 @@ def from_json(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether labels of this type are classes."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -13,6 +13,8 @@ from ml_assets.ml.training_table import MULTICLASS, Bools, Floats, require_both_
 Metric = Callable[[Floats, Floats], float]
 
 PRIMARY = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mae"}
+RANKING = {"binary": "auc", "multiclass": "macro_auc"}
+"""The metric that does not move with the base rate; a number has none."""
 PROBABILITIES = frozenset({"binary", "multiclass"})
 """Problems whose answers are probabilities, which say by themselves what loss to expect."""
 

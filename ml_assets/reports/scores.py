@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ml_assets.ml.metrics import RANKING
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -91,7 +93,6 @@ METRICS = {
         meaning="Mean loss of the best baseline minus the model's.",
     ),
 }
-RANKING = ("auc", "macro_auc")
 
 
 def metric(key: str, evaluation: Evaluation | None = None) -> Metric:
@@ -136,8 +137,7 @@ def of_baseline(metrics: dict[str, Estimate], key: str) -> Estimate | None:
 
 def charted(evaluation: Evaluation) -> str:
     """Return the metric that compares parts of the data: AUC does not move with the base rate."""
-    having = evaluation.candidates[0].metrics
-    return next((key for key in RANKING if key in having), evaluation.primary)
+    return RANKING.get(evaluation.problem, evaluation.primary)
 
 
 def in_text(key: str) -> str:

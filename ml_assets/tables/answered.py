@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ml_assets.ml.classes import from_maps, ordered
+from ml_assets.ml.classes import aligned, from_maps, is_text, ordered, places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ml_assets.ml.training_table import Floats
 
@@ -35,8 +33,15 @@ def answered(rows: pa.Table, known: Iterable[str] = ()) -> Answered:
     """
     score, label = rows["_score"], rows["_label"]
     if not pa.types.is_map(score.type):
-        return Answered(score.to_numpy(), label.fill_null(np.nan).to_numpy())
+        return beside(score.to_numpy(), (), label, known)
     own = [name for name, _ in score[0].as_py()] if len(score) else []
-    classes = ordered({*own, *known, *label.drop_null().to_pylist()})
-    place = pc.index_in(label, pa.array(classes, pa.string())).cast(pa.float64())
-    return Answered(from_maps(score, classes), place.fill_null(np.nan).to_numpy(), classes)
+    return beside(from_maps(score, own), own, label, known)
+
+
+def beside(
+    score: Floats, own: Sequence[str], label: pa.ChunkedArray, known: Iterable[str] = ()
+) -> Answered:
+    """Return the answers `score` on the classes `own` and what happened, as `answered` does."""
+    happened = label.drop_null().to_pylist() if is_text(label.type) else []
+    classes = ordered({*own, *known, *happened})
+    return Answered(aligned(score, own, classes), places(label, classes), classes)

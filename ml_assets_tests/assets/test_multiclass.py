@@ -5,58 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 
 from ml_assets.automation.reproduce import reproduce
 from ml_assets_tests.assets.contenders import aliases_of, let_slow, register_like, weaken
-from ml_assets_tests.conftest import LOOP, _point_to, once
-from ml_assets_tests.finished import Finished, declare_small, finish
-from ml_assets_tests.sandbox import Sandbox
+from ml_assets_tests.conftest import LOOP
+from ml_assets_tests.finished import KIND
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ml_assets.warehouse.settings import Settings
+    from ml_assets_tests.finished import Finished
 
 CLASSES = ["early", "late", "on time"]
-KIND = """CASE WHEN arrival_delay < -15 THEN 'early'
-    WHEN arrival_delay < 15 THEN 'on time' ELSE 'late' END"""
-
-
-def _several(declared: dict[str, Any]) -> None:
-    declare_small(declared)
-    declared["model"] |= {"problem": "multiclass", "baselines": ["linear"]}
-    declared["label"]["value"] = KIND
-
-
-@pytest.fixture(scope="session")
-def several_as_built(
-    sample_as_built: Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> Finished:
-    """The sampled flights in three classes, with version 1 trained, evaluated and promoted."""
-
-    def make(root: Path) -> str:
-        box = sample_as_built.copy(root / "box")
-        box.declare(_several)
-        with pytest.MonkeyPatch.context() as patch:
-            _point_to(box, patch)
-            return finish(box).run_id
-
-    folder, run_id = once(tmp_path_factory, "several", make)
-    return Finished(Sandbox(folder / "box", "flights"), run_id)
-
-
-@pytest.fixture
-def several(
-    several_as_built: Finished,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Settings,
-) -> Finished:
-    """A copy of it, to change at will; the environment points to it."""
-    twin = several_as_built.copy(tmp_path / "box")
-    _point_to(twin.box, monkeypatch)
-    return twin
 
 
 def test_the_report_shows_each_class_and_what_is_taken_for_what(several: Finished) -> None:

@@ -10,7 +10,8 @@ import pytest
 from ml_assets import clock
 from ml_assets.assets.gate_window import contender
 from ml_assets.backtest.calendar import Tick
-from ml_assets.backtest.models import Model, Models
+from ml_assets.backtest.model import Model
+from ml_assets.backtest.models import Models
 from ml_assets.backtest.past import look_back
 from ml_assets.backtest.seen import Seen
 from ml_assets.backtest.shelf import Shelf
@@ -33,7 +34,11 @@ SCORED = "2013-03"
 
 
 @pytest.mark.slow
-def test_the_monitors_say_what_they_said_in_production(mine: Finished, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["mine", "several"])
+def test_the_monitors_say_what_they_said_in_production(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    mine: Finished = request.getfixturevalue(kind)
     assert not mine.run(*LOOP, refresh=True)
     with mine.box.lake() as con:
         wanted = read_findings(con, mine.box.pipeline, "performance")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ml_assets import clock
 from ml_assets.backtest.calendar import STEP, calendar, closings, most_known
-from ml_assets.backtest.past import NEVER, Outcomes, micros
+from ml_assets.backtest.outcomes import NEVER, Outcomes, micros
 from ml_assets.errors import DataError, DeclarationError
 from ml_assets_tests.backtest.world import FIRST
 

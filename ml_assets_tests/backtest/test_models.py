@@ -135,7 +135,7 @@ def test_trials_are_searched(past: Past, as_of: datetime, tmp_path: Path) -> Non
 def test_answers_belong_to_the_known_facts(past: Past, models: Models, as_of: datetime) -> None:
     model, keys = models.train(KEYS[:2], as_of), KEYS[2:]
     rows = past.training_rows(keys, as_of)
-    facts, answers = past.known_facts(keys, as_of), models.answers(model, keys, as_of)
+    facts, answers = past.known_facts(keys, as_of), models.answers(model, keys, as_of, ())
     assert facts["id"].to_pylist() == rows["id"].to_pylist()
     np.testing.assert_array_equal(answers, model.trained.predict(rows, 1))
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml_assets.backtest.past import NEVER, look_back, micros
+from ml_assets.backtest.outcomes import NEVER, micros
+from ml_assets.backtest.past import look_back
 from ml_assets.errors import DeclarationError, StaleError, StorageError
 from ml_assets.ml.training_table import LABEL_KNOWN_AT, PARTITION
 from ml_assets.tables.training import read

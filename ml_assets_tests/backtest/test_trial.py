@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from ml_assets.backtest.models import Model
+    from ml_assets.backtest.model import Model
     from ml_assets_tests.sandbox import Sandbox
 
 LATE = "2024-04-29"

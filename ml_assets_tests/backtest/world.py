@@ -33,6 +33,12 @@ ORDERS = f"""
 """
 """An order per hour; most are delivered within three days, one of fifty never."""
 
+NEW = "returned"
+KIND = f"""CASE WHEN late AND ordered_at >= DATE '{CHANGED}' AND id % 4 = 0 THEN '{NEW}'
+    WHEN late THEN 'late' WHEN delivered_at < ordered_at + INTERVAL 50 HOUR THEN 'quick'
+    ELSE 'slow' END"""
+"""Three classes, and from April on a fourth."""
+
 
 def write_parcels(root: Path) -> Sandbox:
     """Write the pipeline and its orders under `root`; nothing is built."""
@@ -44,6 +50,12 @@ def write_parcels(root: Path) -> Sandbox:
             f"COPY (SELECT * EXCLUDE (bad) FROM ({ORDERS})) TO '{box.source('orders')}' (HEADER)"
         )
     return box
+
+
+def several(declared: dict[str, Any]) -> None:
+    """Declare what becomes of a parcel as classes."""
+    declared["model"]["problem"] = "multiclass"
+    declared["label"]["value"] = KIND
 
 
 def _by_the_week(declared: dict[str, Any]) -> None:
