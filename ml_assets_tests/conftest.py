@@ -10,7 +10,7 @@ import urllib.request
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -226,9 +226,9 @@ def _for_one_test(box: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture(scope="session")
 def finished(sample_as_built: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The sampled flights with version 1 trained, evaluated and promoted; to read only."""
-    from ml_assets_tests.finished import declare_small
+    from ml_assets_tests.finished import write_small
 
-    return _finish(sample_as_built, tmp_path_factory, "finished", declare_small)
+    return _finish(sample_as_built, tmp_path_factory, "finished", write_small)
 
 
 @pytest.fixture(scope="session")
@@ -236,9 +236,9 @@ def several_as_built(
     sample_as_built: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Finished:
     """The same in three classes; to read only."""
-    from ml_assets_tests.finished import declare_several
+    from ml_assets_tests.finished import write_several
 
-    return _finish(sample_as_built, tmp_path_factory, "several", declare_several)
+    return _finish(sample_as_built, tmp_path_factory, "several", write_several)
 
 
 @pytest.fixture(scope="session")
@@ -290,14 +290,14 @@ def _finish(
     built: Sandbox,
     factory: pytest.TempPathFactory,
     name: str,
-    declare: Callable[[dict[str, Any]], object],
+    write: Callable[[Sandbox], None],
 ) -> Finished:
     from ml_assets_tests.finished import Finished, finish
     from ml_assets_tests.sandbox import Sandbox
 
     def make(root: Path) -> str:
         box = built.copy(root / "box")
-        box.declare(declare)
+        write(box)
         with pytest.MonkeyPatch.context() as patch:
             _point_to(box, patch)
             return finish(box).run_id

@@ -30,6 +30,18 @@ MODEL = ("training_set", "model", "evaluation", "promotion")
 KIND = """CASE WHEN arrival_delay < -15 THEN 'early'
     WHEN arrival_delay < 15 THEN 'on time' ELSE 'late' END"""
 """The label of flights in classes."""
+OWN = """
+def fit(label, origin, classes):
+    return {
+        airport: [float((label[origin == airport] == name).mean()) for name in classes]
+        for airport in set(origin)
+    }
+
+
+def predict(parameters, origin, classes):
+    even = [1 / len(classes)] * len(classes)
+    return [parameters.get(airport, even) for airport in origin]
+"""
 WHERE = {
     "experiments": ("artifact_location",),
     "runs": ("artifact_uri",),
@@ -139,10 +151,20 @@ def declare_small(declared: dict[str, Any]) -> None:
     declared["evaluation"] = {"slices": ["origin"], "minimum_support": 300, "resamples": 50}
 
 
-def declare_several(declared: dict[str, Any]) -> None:
-    """Predict one of several classes."""
-    declare_small(declared)
-    declared["model"] |= {"problem": "multiclass", "baselines": ["linear"]}
+def write_small(box: Sandbox) -> None:
+    """Make training on the sample short."""
+    box.declare(declare_small)
+
+
+def write_several(box: Sandbox) -> None:
+    """Predict one of several classes, with a baseline of the pipeline's own."""
+    write_small(box)
+    (box.folder / "own.py").write_text(OWN, encoding="utf-8")
+    box.declare(_several)
+
+
+def _several(declared: dict[str, Any]) -> None:
+    declared["model"] |= {"problem": "multiclass", "baselines": ["linear", "own.py"]}
     declared["label"]["value"] = KIND
 
 

@@ -1,8 +1,10 @@
 """A model that a pipeline brings along: a file with two plain functions, `fit` and `predict`.
 
 `fit(...)` returns parameters, anything that JSON holds; `predict(parameters, ...)` returns a number
-per row. What they take is called by name, one array per column: numbers as float64 with NaN for
-NULL, texts as objects with None. `fit` may take keys, features and `label`; `predict` features.
+per row, of several classes a probability per row and class. What they take is called by name, one
+array per column: numbers as float64 with NaN for NULL, texts as objects with None. `fit` may take
+keys, features and `label`; `predict` features; both, of several classes, `classes`: their names in
+the order of the columns.
 """
 
 from __future__ import annotations
@@ -14,19 +16,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pyarrow as pa
 
 from ml_assets.errors import DataError
 from ml_assets.functions import Function, function_in
 from ml_assets.ml.blas import one_thread
-from ml_assets.ml.training_table import Floats, labels
+from ml_assets.ml.checked_answers import checked
+from ml_assets.ml.classes import classes_of
+from ml_assets.ml.training_table import LABEL as OUTCOME
+from ml_assets.ml.training_table import Floats, column, labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LABEL = "label"
-PARAMETERS = "parameters"
+LABEL, PARAMETERS, CLASSES = GIVEN = ("label", "parameters", "classes")
+"""Arguments that are no columns."""
 FIT, PREDICT = "fit", "predict"
 
 
@@ -58,14 +62,20 @@ class Recipe:
         return tuple(
             argument
             for argument, rule in self.function(name).parameters.items()
-            if rule.default is rule.empty and argument not in (LABEL, PARAMETERS)
+            if rule.default is rule.empty and argument not in GIVEN
         )
+
+    def takes_classes(self, name: str) -> bool:
+        """Return whether `fit` or `predict` takes the names of the classes."""
+        rule = self.function(name).parameters.get(CLASSES)
+        return rule is not None and rule.default is rule.empty
 
     def fit(self, table: pa.Table) -> Custom:
         """Fit on the rows of `table`; DataError where the function fails or returns no JSON."""
-        function, given = self.function(FIT), _columns(table, self.takes(FIT))
+        function, classes = self.function(FIT), classes_of(table)
+        given = self._given(FIT, table, classes)
         if LABEL in function.parameters:
-            given[LABEL] = labels(table)
+            given[LABEL] = _array(column(table, OUTCOME)) if classes else labels(table)
         with one_thread():
             found = _called(function, given)
         try:
@@ -75,7 +85,18 @@ class Recipe:
                 f"{function.reference} returned what JSON cannot hold: {error}.",
                 "Return finite numbers, texts, lists and dicts of them.",
             ) from error
-        return Custom(self, parameters)
+        return Custom(self, parameters, classes)
+
+    def predict(self, parameters: object, table: pa.Table, classes: tuple[str, ...]) -> Floats:
+        """Return the answers on `table`; DataError where the function fails or returns others."""
+        function = self.function(PREDICT)
+        given = {PARAMETERS: parameters, **self._given(PREDICT, table, classes)}
+        found = _called(function, given)
+        return checked(function.reference, found, table.num_rows, classes)
+
+    def _given(self, name: str, table: pa.Table, classes: tuple[str, ...]) -> dict[str, Any]:
+        names = {CLASSES: classes} if self.takes_classes(name) else {}
+        return _columns(table, self.takes(name)) | names
 
 
 @dataclass(frozen=True)
@@ -84,8 +105,9 @@ class Custom:
 
     recipe: Recipe
     parameters_json: str
+    classes: tuple[str, ...] = ()
+    """Those of the training rows, sorted; none for yes or no and for a number."""
     kind: ClassVar[str] = "custom"
-    classes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:
@@ -114,27 +136,20 @@ class Custom:
         }
 
     def predict(self, table: pa.Table) -> Floats:
-        """Return one float64 per row; DataError where the function fails or returns others."""
-        function = self.recipe.function(PREDICT)
-        given = _columns(table, self.recipe.takes(PREDICT))
-        found = _called(function, {PARAMETERS: self.parameters, **given})
-        try:
-            answers: Floats = np.asarray(found, np.float64)
-        except (TypeError, ValueError) as error:
-            raise _no_numbers(function, table, type(found).__name__) from error
-        if answers.shape != (table.num_rows,):
-            raise _no_numbers(function, table, f"an array of shape {answers.shape}")
-        return answers
+        """Return one float64 per row, or a probability per row and class."""
+        return self.recipe.predict(self.parameters, table, self.classes)
 
     def to_json(self) -> str:
         """Return all that `from_fields` needs, with the kind."""
         fields = {"kind": self.kind, "file": self.recipe.file, "text": self.recipe.text}
-        return json.dumps({**fields, "parameters": self.parameters_json})
+        several = {"classes": self.classes} if self.classes else {}
+        return json.dumps({**fields, "parameters": self.parameters_json, **several})
 
     @staticmethod
     def from_fields(fields: dict[str, Any]) -> Custom:
         """Build from the parsed JSON."""
-        return Custom(Recipe(fields["file"], fields["text"]), fields["parameters"])
+        recipe, classes = Recipe(fields["file"], fields["text"]), fields.get("classes", ())
+        return Custom(recipe, fields["parameters"], tuple(classes))
 
 
 def _columns(table: pa.Table, names: Sequence[str]) -> dict[str, Any]:
@@ -161,10 +176,3 @@ def _called(function: Function, given: dict[str, Any]) -> Any:  # noqa: ANN401 -
             f"{function.reference} failed: {type(error).__name__}: {error}.",
             "Correct the function that model.baselines declares.",
         ) from error
-
-
-def _no_numbers(function: Function, table: pa.Table, what: str) -> DataError:
-    return DataError(
-        f"{function.reference} returned {what} for {table.num_rows:,} rows.",
-        "Return one number per row.",
-    )

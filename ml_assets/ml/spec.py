@@ -75,8 +75,9 @@ class ModelSpec:
     """Feature columns whose group means make the simple baseline."""
     baselines: tuple[str, ...] = ()
     """Candidates that compete with LightGBM: `linear`, `rate`, or a file beside the YAML with the
-    functions `fit` and `predict`. Whoever has the smallest loss on the tuning partitions is the
-    model; the others stand beside it in the report."""
+    functions `fit` and `predict`, which of several classes answers with a probability of each.
+    Whoever has the smallest loss on the tuning partitions is the model; the others stand beside it
+    in the report."""
     minimum_rows: Positive = 1000
     """Rows below which training is refused."""
     seed: int = 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.errors import DeclarationError
 from ml_assets.ml.candidates import BUILT_IN
-from ml_assets.ml.custom import FIT, PREDICT, Recipe
+from ml_assets.ml.custom import CLASSES, FIT, PREDICT, Recipe
 from ml_assets.ml.training_table import MULTICLASS
 from ml_assets.tables.training import feature_names, spine
 
@@ -31,12 +31,6 @@ def recipes(pipeline: Pipeline) -> list[Recipe]:
             "Declare the columns whose groups have a rate of their own.",
         )
     own = [name for name in spec.baselines if name not in BUILT_IN]
-    if own and spec.problem == MULTICLASS:
-        raise DeclarationError(
-            f"model.baselines names {own[0]!r}, which answers with one number per row, and"
-            " model.problem is multiclass.",
-            f"Write {', '.join(BUILT_IN)}, which answer for each class.",
-        )
     return [_recipe(pipeline, name) for name in own]
 
 
@@ -56,6 +50,8 @@ def _recipe(pipeline: Pipeline, file: str) -> Recipe:
     features = feature_names(pipeline)
     _check(recipe, FIT, [*spine(pipeline)[1].key, *features])
     _check(recipe, PREDICT, features)
+    if pipeline.declaration.model.problem != MULTICLASS:
+        _check_no_classes(recipe)
     return recipe
 
 
@@ -71,3 +67,14 @@ def _check(recipe: Recipe, name: str, known: Sequence[str]) -> None:
             f"model.baselines: {name} of {recipe.file} takes no feature.",
             "Let it take the columns from which it answers, after `parameters`.",
         )
+
+
+def _check_no_classes(recipe: Recipe) -> None:
+    for name in (FIT, PREDICT):
+        if recipe.takes_classes(name):
+            raise DeclarationError(
+                f"model.baselines: {name} of {recipe.file} takes {CLASSES!r}, which only several"
+                " classes have.",
+                f"Leave it out, or declare problem: {MULTICLASS}; a column of that name needs"
+                " another one.",
+            )

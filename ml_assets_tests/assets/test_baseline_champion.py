@@ -37,12 +37,43 @@ def predict(parameters, amount):
     late = np.isin((amount - 10) % 5, (3, 4))
     return np.where(late, parameters["late"], parameters["other"])
 """
+KIND = "CASE WHEN days_to_pay > 3 THEN 'late' WHEN days_to_pay > 1 THEN 'fair' ELSE 'soon' END"
+ORACLE_OF_CLASSES = """
+import numpy as np
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+def fit(label, amount, classes):
+    digit = (amount - 10) % 5
+    return {
+        f"{k} {name}": float(((label[digit == k] == name).sum() + 1)
+                             / ((digit == k).sum() + len(classes)))
+        for k in range(5) for name in classes
+    }
+
+
+def predict(parameters, amount, classes):
+    chances = [[parameters[f"{k} {name}"] for name in classes] for k in range(5)]
+    return np.array(chances)[((amount - 10) % 5).astype(int)]
+"""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(("binary", "days_to_pay > 3", ORACLE), id="binary"),
+        pytest.param(
+            ("multiclass", KIND, ORACLE_OF_CLASSES), id="multiclass", marks=pytest.mark.slow
+        ),
+    ],
+)
+def live(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Finished]:
     """LightGBM as the first champion, the oracle declared and trained, and the loop run."""
+    problem, value, oracle = request.param
     box = write_shop(tmp_path_factory.mktemp("oracle"))
+    box.declare(lambda declared: declared["model"].update(problem=problem))
+    box.declare(lambda declared: declared["label"].update(value=value))
     box.edit("orders", lambda _: _many())
     box.declare(_let_slow)
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +81,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
         with box.lake() as con:
             build_all(con, box.pipeline)
         found = finish(box)
-        (box.folder / "oracle.py").write_text(ORACLE, encoding="utf-8")
+        (box.folder / "oracle.py").write_text(oracle, encoding="utf-8")
         box.declare(lambda declared: declared["model"].update(baselines=["oracle.py"]))
         assert not found.run()
         assert not found.run(*LOOP)
@@ -79,7 +110,10 @@ def test_the_tuning_window_chooses_the_candidate(live: Finished) -> None:
     assert second.candidate == "oracle"
     assert second.losses["oracle"] < 0.2 < second.losses["lightgbm"]
     assert second.rounds == 0
-    assert set(second.parameters) == {"late", "other"}
+    wanted = {"late", "other"}
+    if live.box.pipeline.declaration.model.problem == "multiclass":
+        wanted = {f"{k} {name}" for k in range(5) for name in ("fair", "late", "soon")}
+    assert set(second.parameters) == wanted
 
 
 def test_lightgbm_stands_beside_it_in_the_report(live: Finished) -> None:
@@ -114,7 +148,9 @@ def test_it_scores_and_is_watched_like_any_model(live: Finished) -> None:
     assert scored == (1260,)
     model = load_native(live.settings.tracking_uri, version.uri)
     assert rows.num_rows > 0
-    assert rows["score"].to_pylist() == model.predict(rows).tolist()
+    answers = model.predict(rows)
+    wanted = answers.max(axis=1) if model.classes else answers
+    assert rows["score"].to_pylist() == wanted.tolist()
     reference = read_reference(live.settings.tracking_uri, version)
     assert reference is not None
     assert reference.importance == {"amount": 1.0, "paid_week": 0.0, "shop": 0.0}
@@ -131,9 +167,10 @@ def test_other_code_of_its_file_is_told_and_prose_is_not(live: Finished, tmp_pat
     mine = live.copy(tmp_path / "box")
     file = mine.box.folder / "oracle.py"
     version = find_version(mine.settings, "shop/2")
-    file.write_text(ORACLE + "\n# A remark.\n", encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + "\n# A remark.\n", encoding="utf-8")
     assert reproduce(mine.box.pipeline, mine.settings, version).reasons == []
-    file.write_text(ORACLE.replace("+ 1)", "+ 3)"), encoding="utf-8")
+    file.write_text(text.replace("+ 1)", "+ 3)"), encoding="utf-8")
     found = reproduce(mine.box.pipeline, mine.settings, version)
     assert not found.identical
     assert found.reasons[0].startswith("code of training: ")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml_assets.automation.reproduce import reproduce
+from ml_assets.registry.record import read_record
 from ml_assets_tests.assets.contenders import aliases_of, let_slow, register_like, weaken
 from ml_assets_tests.conftest import LOOP
 from ml_assets_tests.finished import KIND
@@ -23,6 +24,10 @@ def test_the_report_shows_each_class_and_what_is_taken_for_what(several: Finishe
         assert words in html
     found = several.latest("evaluation")
     assert {"lightgbm log_loss", "linear accuracy_low", "constant macro_auc"} <= set(found)
+    assert found["lightgbm log_loss"] < found["own log_loss"] < found["constant log_loss"]
+    (version,) = several.versions()
+    losses = read_record(several.settings.tracking_uri, version.run_id).losses
+    assert set(losses) == {"lightgbm", "linear", "own"}
 
 
 def test_the_packed_model_answers_with_a_column_per_class(several: Finished) -> None:

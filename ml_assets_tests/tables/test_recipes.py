@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -77,8 +77,17 @@ def test_a_rate_needs_its_columns(shop: Sandbox) -> None:
         _ = shop.pipeline
 
 
-def test_a_file_answers_with_one_number_and_is_refused_for_several_classes(shop: Sandbox) -> None:
-    declared(shop, ["linear", "own.py"])
-    shop.declare(lambda attributes: attributes["model"].update(problem="multiclass"))
-    with pytest.raises(DeclarationError, match=r"'own.py', which answers with one number per row"):
-        recipes(shop.pipeline)
+@pytest.mark.parametrize(("function", "first"), [("fit", "label"), ("predict", "parameters")])
+def test_classes_are_for_several_classes(shop: Sandbox, function: str, first: str) -> None:
+    text = GOOD.replace(f"def {function}({first}", f"def {function}({first}, classes")
+    declared(shop, ["own.py"], text)
+    with pytest.raises(DeclarationError, match=f"{function} of own.py takes 'classes', which only"):
+        _ = shop.pipeline
+    shop.declare(_several)
+    (found,) = recipes(shop.pipeline)
+    assert found.takes(function) == (("id", "amount") if function == "fit" else ("amount",))
+
+
+def _several(attributes: dict[str, Any]) -> None:
+    attributes["model"]["problem"] = "multiclass"
+    attributes["label"]["value"] = "CASE WHEN days_to_pay > 3 THEN 'late' ELSE 'soon' END"
