@@ -164,6 +164,18 @@ def write_shop(root: Path) -> Sandbox:
     return box
 
 
+def ask_for_classes(box: Sandbox) -> None:
+    """Let the label be one of three classes."""
+    box.declare(_kind_of_payment)
+
+
+def _kind_of_payment(declared: dict[str, Any]) -> None:
+    declared["model"]["problem"] = "multiclass"
+    declared["label"]["value"] = (
+        "CASE WHEN days_to_pay > 3 THEN 'late' WHEN days_to_pay > 1 THEN 'fair' ELSE 'soon' END"
+    )
+
+
 def look_ahead(box: Sandbox) -> None:
     """Let the label ask of the ten days that follow an order: the shop's last order in them."""
     box.declare(_last_order_of_ten_days)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-LABEL, SCORE, DAY = GIVEN = ("label", "score", "day")
-"""Arguments every such function may take, one value per row; `day` counts from 0."""
+LABEL, SCORE, DAY, CLASSES = GIVEN = ("label", "score", "day", "classes")
+"""Arguments such a function may take that are no columns; `day` counts from 0."""
 BLOCKS = 60
 """Blocks of whole days that are left out in turn; with more days, neighbours share a block."""
 
@@ -26,7 +26,8 @@ BLOCKS = 60
 class DeclaredMetric:
     """A function `f(label, score, day, ...)`, called by name with what it takes of these.
 
-    NULL in a column arrives as NaN, in one of texts as None.
+    NULL in a column arrives as NaN, in one of texts as None. Of several classes labels are texts,
+    `score` has a column for each, and `classes` are their names in that order.
     """
 
     name: str
@@ -39,36 +40,40 @@ class DeclaredMetric:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns it needs beside label, score and day."""
+        """The columns of the training table it needs."""
         return tuple(name for name in self.takes if name not in GIVEN)
 
-    def estimate(self, table: pa.Table, label: Floats, score: Floats) -> Estimate:
+    def estimate(
+        self, table: pa.Table, label: Floats, score: Floats, classes: tuple[str, ...] = ()
+    ) -> Estimate:
         """Return its value on the rows of `table` with a 95 % interval.
 
-        With classes, `label` are their numbers and `score` has a column per class.
+        With `classes`, `label` are their numbers and `score` has a column per class.
 
         The interval is from leaving out each block of days in turn (delete-a-group jackknife, Shao
         and Tu 1995, chapter 2): rows within a day are not independent, and a function may follow
         what happened from day to day, which a day drawn twice would break.
         """
         days = clusters(table)
-        given: dict[str, Any] = {LABEL: label, SCORE: score, DAY: days}
+        happened = np.array(classes, object)[label.astype(np.int64)] if classes else label
+        given: dict[str, Any] = {LABEL: happened, SCORE: score, DAY: days}
         given |= {name: table[name].to_numpy() for name in self.columns}
-        values = {name: given[name] for name in self.takes}
-        exact = self._value(values)
+        values = {name: given[name] for name in self.takes if name != CLASSES}
+        exact = self._value(values, classes)
         block = _blocks(days)
         without = np.array(
             [
-                self._value({name: value[block != left] for name, value in values.items()})
+                self._value({name: value[block != left] for name, value in values.items()}, classes)
                 for left in range(int(block.max()) + 1)
             ]
         )
         half = _half_width(without)
         return Estimate(exact, exact - half, exact + half)
 
-    def _value(self, values: dict[str, Any]) -> float:
+    def _value(self, values: dict[str, Any], classes: tuple[str, ...]) -> float:
+        names = {CLASSES: classes} if CLASSES in self.takes else {}
         try:
-            value = float(self.call(**values))
+            value = float(self.call(**values, **names))
         except Exception as error:
             raise DataError(
                 f"The metric {self.name} failed: {type(error).__name__}: {error}.",

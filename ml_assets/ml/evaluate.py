@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,12 +47,13 @@ class _Rows:
     label: Floats
     scores: Mapping[str, Floats]
     sampling: Resampling
+    classes: tuple[str, ...]
 
     def only(self, inside: Bools) -> _Rows:
         _, dense = np.unique(self.sampling.clusters[inside], return_inverse=True)
         sampling = Resampling(dense, self.sampling.resamples, self.sampling.seed)
         scores = {name: score[inside] for name, score in self.scores.items()}
-        return _Rows(self.problem, self.label[inside], scores, sampling)
+        return _Rows(self.problem, self.label[inside], scores, sampling, self.classes)
 
     def estimate(self, name: str) -> dict[str, Estimate]:
         return bootstrap.estimate(self.problem, self.label, self.scores[name], self.sampling)
@@ -92,11 +93,11 @@ def evaluate(
     classes = vocabulary(table, predictors)
     scores = {p.name: answers(p, table, classes) for p in predictors}
     sampling = Resampling(clusters(table), evaluation.resamples, spec.seed)
-    every = _Rows(spec.problem, codes(table, classes), scores, sampling)
+    every = _Rows(spec.problem, codes(table, classes), scores, sampling, classes)
     candidates = _candidates(every, predictors, table, declared)
     own = scores[model.name]
     binary, days = spec.problem == "binary", pc.min_max(table[CLUSTER]).as_py()
-    rivals = _Rows(spec.problem, every.label, _rivals(candidates, scores), sampling)
+    rivals = replace(every, scores=_rivals(candidates, scores))
     return Evaluation(
         problem=spec.problem,
         unit=unit,
@@ -146,7 +147,8 @@ def _candidate(
             every.label, every.scores[name], every.sampling
         )
     measured |= {
-        metric.name: metric.estimate(table, every.label, every.scores[name]) for metric in declared
+        metric.name: metric.estimate(table, every.label, every.scores[name], every.classes)
+        for metric in declared
     }
     if name == next(iter(every.scores)):
         return Candidate(name, predictor.description, measured)

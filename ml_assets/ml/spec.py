@@ -93,7 +93,8 @@ class MetricSpec:
     function: str
     """`file.py:function`. Its arguments say what it is given, one value per row each: `label`,
     `score`, `day` (numbered from 0), and key or feature-table columns by their names. Of several
-    classes `label` is the class's number, in sorted order, and `score` has a column for each."""
+    classes `label` is a text, `score` has a column for each, and `classes` are their names in that
+    order."""
     smaller_is_better: bool = False
     """Whether less is better, as for a loss."""
 

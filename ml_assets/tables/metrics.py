@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from ml_assets.errors import DeclarationError
 from ml_assets.functions import load_function
-from ml_assets.ml.declared import GIVEN, DeclaredMetric
+from ml_assets.ml.declared import CLASSES, GIVEN, DeclaredMetric
 from ml_assets.ml.metrics import METRICS
+from ml_assets.ml.training_table import MULTICLASS
 from ml_assets.sql.tables import FeatureTable
 from ml_assets.tables.training import spine
 
@@ -44,10 +45,10 @@ def _metric(pipeline: Pipeline, spec: MetricSpec, known: Sequence[str]) -> Decla
     function = load_function(pipeline.folder, spec.function)
     takes = tuple(name for name, rule in function.parameters.items() if rule.default is rule.empty)
     for name in takes:
-        if name not in (*GIVEN, *known):
+        if name not in known:
             raise DeclarationError(
                 f"evaluation.metrics: {spec.function} takes {name!r}, which is no column.",
-                f"It may take {', '.join((*GIVEN, *known))}; others need a default.",
+                f"It may take {', '.join(known)}; others need a default.",
             )
     return DeclaredMetric(
         function.name, function.summary, spec.smaller_is_better, function.call, takes
@@ -55,7 +56,9 @@ def _metric(pipeline: Pipeline, spec: MetricSpec, known: Sequence[str]) -> Decla
 
 
 def _known(pipeline: Pipeline) -> list[str]:
-    """Return the columns of the training table: the key, and those of all feature tables."""
+    """Return what a metric may take: what is given, the key, and columns of all feature tables."""
+    several = pipeline.declaration.model.problem == MULTICLASS
+    given = [name for name in GIVEN if several or name != CLASSES]
     tables = [node.declared for node in pipeline.features]
     moments = {
         moment
@@ -64,4 +67,5 @@ def _known(pipeline: Pipeline) -> list[str]:
         for moment in (table.time, table.prediction_time)
     }
     own = [name for table in tables for name in table.columns if name not in moments]
-    return list(dict.fromkeys([*spine(pipeline)[1].key, *own]))
+    columns = [name for name in (*spine(pipeline)[1].key, *own) if name not in GIVEN]
+    return list(dict.fromkeys([*given, *columns]))

@@ -14,7 +14,7 @@ from ml_assets_tests.assets.contenders import aliases_of, ledger_of
 from ml_assets_tests.conftest import LOOP, _point_to
 from ml_assets_tests.finished import Finished, finish
 from ml_assets_tests.sandbox import build_all
-from ml_assets_tests.shop import DAYS, MONTHS, ORDERS_HEADER, order, write_shop
+from ml_assets_tests.shop import DAYS, MONTHS, ORDERS_HEADER, ask_for_classes, order, write_shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,6 @@ def predict(parameters, amount):
     late = np.isin((amount - 10) % 5, (3, 4))
     return np.where(late, parameters["late"], parameters["other"])
 """
-KIND = "CASE WHEN days_to_pay > 3 THEN 'late' WHEN days_to_pay > 1 THEN 'fair' ELSE 'soon' END"
 ORACLE_OF_CLASSES = """
 import numpy as np
 
@@ -59,21 +58,16 @@ def predict(parameters, amount, classes):
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(("binary", "days_to_pay > 3", ORACLE), id="binary"),
-        pytest.param(
-            ("multiclass", KIND, ORACLE_OF_CLASSES), id="multiclass", marks=pytest.mark.slow
-        ),
-    ],
+    params=["binary", pytest.param("multiclass", marks=pytest.mark.slow)],
 )
 def live(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Finished]:
     """LightGBM as the first champion, the oracle declared and trained, and the loop run."""
-    problem, value, oracle = request.param
-    box = write_shop(tmp_path_factory.mktemp("oracle"))
-    box.declare(lambda declared: declared["model"].update(problem=problem))
-    box.declare(lambda declared: declared["label"].update(value=value))
+    box, oracle = write_shop(tmp_path_factory.mktemp("oracle")), ORACLE
+    if request.param == "multiclass":
+        ask_for_classes(box)
+        oracle = ORACLE_OF_CLASSES
     box.edit("orders", lambda _: _many())
     box.declare(_let_slow)
     with pytest.MonkeyPatch.context() as patch:

@@ -25,6 +25,9 @@ def test_the_report_shows_each_class_and_what_is_taken_for_what(several: Finishe
     found = several.latest("evaluation")
     assert {"lightgbm log_loss", "linear accuracy_low", "constant macro_auc"} <= set(found)
     assert found["lightgbm log_loss"] < found["own log_loss"] < found["constant log_loss"]
+    assert found["lightgbm late_surprise_low"] < found["lightgbm late_surprise"]
+    assert found["lightgbm late_surprise"] < found["own late_surprise"]
+    assert "Mean chance that late flights were not given" in html
     (version,) = several.versions()
     losses = read_record(several.settings.tracking_uri, version.run_id).losses
     assert set(losses) == {"lightgbm", "linear", "own"}

@@ -11,16 +11,22 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ml_assets.errors import DataError
+from ml_assets.ml.candidates import Candidates
 from ml_assets.ml.declared import BLOCKS, DeclaredMetric
 from ml_assets.ml.evaluate import evaluate
 from ml_assets.ml.results import MetricFacts
 from ml_assets.ml.spec import EvaluationSpec, MetricSpec
 from ml_assets.ml.training_table import labels
-from ml_assets_tests.ml.data import model_spec, training_table
+from ml_assets_tests.ml.data import model_spec, replace, training_table
 from ml_assets_tests.ml.test_boost import trained
+from ml_assets_tests.ml.test_multiclass import SPEC, three
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ml_assets.ml.training_table import Floats, Ints
+
+    Texts = npt.NDArray[np.object_]
 
 
 def daily_mean(score: Floats, day: Ints) -> float:
@@ -91,6 +97,28 @@ def test_every_candidate_has_the_pipelines_own_metrics() -> None:
         "late_flights": MetricFacts("", smaller_is_better=False),
     }
     assert LATE.columns == ("flight",)
+
+
+def test_of_several_classes_labels_are_texts_and_the_classes_have_names() -> None:
+    given = []
+
+    def right(label: Texts, score: Floats, classes: tuple[str, ...]) -> float:
+        given.append((label, score.shape, classes))
+        names = np.array(classes, object)
+        return float((names[score.argmax(axis=1)] == label).mean())
+
+    table = three(600)
+    rate = Candidates(("carrier",), SPEC).train("rate", table)
+    metric = DeclaredMetric("right", "", False, right, ("label", "score", "classes"))
+    odd = replace(table, "_label", ["cancelled", *table["_label"].to_pylist()[1:]])
+    found = evaluate(rate, [], odd, SPEC, EvaluationSpec(resamples=50), declared=[metric])
+    (model,) = found.candidates
+    assert model.metrics["right"].value == model.metrics["accuracy"].value
+    label, shape, classes = given[0]
+    assert label.tolist() == odd["_label"].to_pylist()
+    assert (shape, classes) == ((600, 4), ("cancelled", "early", "late", "on time"))
+    assert {one[2] for one in given} == {classes}
+    assert metric.columns == ()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from ml_assets.errors import DeclarationError
 from ml_assets.tables.metrics import declared_metrics, metric_columns
+from ml_assets_tests.shop import ask_for_classes
 
 if TYPE_CHECKING:
     from ml_assets_tests.sandbox import Sandbox
@@ -22,6 +23,10 @@ def shown(label, score, id, paid_week, limit=3):
 
 
 def auc(label, score):
+    return 0.5
+
+
+def surprise(label, score, classes):
     return 0.5
 
 
@@ -60,6 +65,16 @@ def test_a_wrong_metric_fails_the_load(shop: Sandbox, reference: str, words: lis
         _ = shop.pipeline
     for word in words:
         assert word in str(caught.value)
+
+
+def test_classes_are_for_several_classes(shop: Sandbox) -> None:
+    declare(shop, "own.py:surprise")
+    with pytest.raises(DeclarationError, match=r"takes 'classes', which is no column"):
+        _ = shop.pipeline
+    ask_for_classes(shop)
+    (metric,) = declared_metrics(shop.pipeline)
+    assert metric.takes == ("label", "score", "classes")
+    assert metric.columns == ()
 
 
 def test_two_of_one_name_fail_the_load(shop: Sandbox) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ml_assets.errors import DeclarationError
 from ml_assets.tables.recipes import recipes
+from ml_assets_tests.shop import ask_for_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,11 +84,6 @@ def test_classes_are_for_several_classes(shop: Sandbox, function: str, first: st
     declared(shop, ["own.py"], text)
     with pytest.raises(DeclarationError, match=f"{function} of own.py takes 'classes', which only"):
         _ = shop.pipeline
-    shop.declare(_several)
+    ask_for_classes(shop)
     (found,) = recipes(shop.pipeline)
     assert found.takes(function) == (("id", "amount") if function == "fit" else ("amount",))
-
-
-def _several(attributes: dict[str, Any]) -> None:
-    attributes["model"]["problem"] = "multiclass"
-    attributes["label"]["value"] = "CASE WHEN days_to_pay > 3 THEN 'late' ELSE 'soon' END"
