@@ -111,7 +111,7 @@ def _metadata(version: Version, handle: RunHandle, trained: Trained) -> dict[str
     return {
         "version": dg.MetadataValue.int(version.version),
         "mlflow_run_id": dg.MetadataValue.text(handle.run_id),
-        "mlflow_page": dg.MetadataValue.text(handle.ui_path),
+        "mlflow_page": dg.MetadataValue.url(handle.page),
         "model_hash": dg.MetadataValue.text(record.model_hash),
         "snapshot": dg.MetadataValue.int(record.snapshot_id),
         "training_rows": dg.MetadataValue.int(record.training_rows),

@@ -122,6 +122,10 @@ def _reading(
     return Reading(snapshot, clock.now())
 
 
+MEASURED = {"champion": "champion_loss", "gain": "gain_in_loss", "lower": "gain_at_least"}
+"""Numbers of the overall criterion, and what they are called where they stand alone."""
+
+
 def _metadata(version: Version, alias: str, row: PromotionRow) -> dict[str, Any]:
     told: dict[str, Any] = {
         "version": version.version,
@@ -132,12 +136,12 @@ def _metadata(version: Version, alias: str, row: PromotionRow) -> dict[str, Any]
     }
     criteria = [*row.numbers.get("criteria", ()), *row.numbers.get("refit", ())]
     if criteria:
-        told["challenger"] = row.numbers["challenger"]
+        told["challenger_version"] = row.numbers["challenger"]
         told["criteria"] = dg.MetadataValue.md(_table(criteria))
         told |= {
-            name: value
+            MEASURED[name]: value
             for name, value in criteria[0]["numbers"].items()
-            if name in {"champion", "gain", "lower"}
+            if name in MEASURED
         }
     return told
 

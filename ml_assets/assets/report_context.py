@@ -43,7 +43,9 @@ def report_context(
 ) -> ReportContext:
     """Return the context of a report on `version`; `con` reads the lake at its snapshot."""
     totals = all_totals(con, pipeline)
-    source = summarise(con, pipeline, record.labels_known_by, broken_slices(con, pipeline))
+    broken = broken_slices(con, pipeline)
+    trained = record.windows["train"]
+    source = summarise(con, pipeline, record.labels_known_by, broken, trained)
     declared = pipeline.declaration
     return ReportContext(
         pipeline=pipeline.name,

@@ -7,12 +7,18 @@ import sys
 
 import dagster as dg
 
+NOT_RUN = "Dependencies for step "
+"""How Dagster begins a line for each step behind one that failed; the reason stands above them."""
+
 
 class _People(logging.Filter):
     """Let through what assets say and every warning; drop the machinery's own events."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = getattr(record, "dagster_event", None)
+        own = getattr(record, "dagster_meta", {}).get("orig_message") or ""
+        if own.startswith(NOT_RUN):
+            return False
         return record.levelno >= logging.WARNING or event is None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ml_assets.assets.decision import newest_decision
 from ml_assets.assets.events import latest
 from ml_assets.automation.loop_state import loop_lines
 from ml_assets.tables.summary import Totals, all_totals
@@ -77,10 +78,22 @@ def print_summary(
     for line in loop_lines(pipeline, settings):
         console.print(line, soft_wrap=True, highlight=False)
     console.print(
-        "Next      make ui        look at lineage, tables, checks and runs\n"
-        "          make evaluate  walk forward through time, a model per partition\n"
-        f'          ml-assets sql {pipeline.name} "FROM cleaned.{example} LIMIT 5"'
+        "Next      make ui   look at lineage, tables, checks and runs"
+        f"{_asked(instance, pipeline)}\n"
+        f"          ml-assets evaluate {pipeline.name}   walk forward through time\n"
+        f'          ml-assets sql {pipeline.name} "FROM cleaned.{example} LIMIT 5"',
+        soft_wrap=True,
+        highlight=False,
     )
+
+
+def _asked(instance: dg.DagsterInstance, pipeline: Pipeline) -> str:
+    """Tell what starts by itself as soon as the daemon runs, so that nobody is surprised."""
+    decision = newest_decision(instance, pipeline)
+    if decision is None or decision.action != "retrain":
+        return ""
+    sensor = f"{pipeline.name}_retraining"
+    return f", and let its sensor {sensor} retrain; it can be turned off under Automation"
 
 
 def _rows(pipeline: Pipeline, totals: dict[str, Totals]) -> Table:

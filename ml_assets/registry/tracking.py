@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DAGSTER_RUN = "dagster.run_id"
 FAILURE = "failure"
+LOCAL_UI = "http://127.0.0.1:5000"
+"""Where `ml-assets ui` serves a local store unless it is told otherwise."""
 _TAG_LIMIT = 5000
 
 
@@ -32,9 +34,10 @@ class RunHandle:
     run_id: str
 
     @property
-    def ui_path(self) -> str:
-        """The run's page, to be put behind the address of MLflow's UI."""
-        return f"#/experiments/{self.experiment_id}/runs/{self.run_id}"
+    def page(self) -> str:
+        """The address of the run's page; of a local store, where `ml-assets ui` serves it."""
+        served = self.tracking_uri if self.tracking_uri.startswith("http") else LOCAL_UI
+        return f"{served.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def training_sql(
     zone = pipeline.declaration.time_zone.replace("'", "''")
     among = ""
     if partitions is not None:
-        among = f" AND _partition IN ({', '.join(literal(key) for key in partitions) or 'NULL'})"
+        among = f" AND {_among(partitions)}"
     return f"""
         SELECT {columns(key)}, _partition,
             CAST(timezone('{zone}', {quote(table.time or "")}) AS DATE) AS _cluster,
@@ -119,6 +119,10 @@ def apart(broken: Collection[str]) -> str:
     """Return SQL for what is in none of the partitions `broken`."""
     listed = ", ".join(literal(key) for key in sorted(broken))
     return f"_partition NOT IN ({listed})" if listed else "true"
+
+
+def _among(partitions: Sequence[str]) -> str:
+    return f"_partition IN ({', '.join(literal(key) for key in partitions) or 'NULL'})"
 
 
 def _entities(pipeline: Pipeline, node: Node, table: FeatureTable, wanted: list[str]) -> str:
@@ -232,17 +236,25 @@ def known_labels(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -
 
 
 def summarise(
-    con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime, broken: Collection[str] = ()
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    as_of: datetime,
+    broken: Collection[str] = (),
+    partitions: Sequence[str] | None = None,
 ) -> TrainingSet:
-    """Count what the training set holds without `broken` slices; DataError where it is empty."""
+    """Count what the training set, or some partitions of it, holds without `broken` slices.
+
+    DataError where it is empty.
+    """
     node, table = spine(pipeline)
     key = columns(list(table.key))
+    chosen = "true" if partitions is None else _among(partitions)
     rows = con.execute(f"""
         SELECT _partition, count(*), count(_label),
             count(_label) FILTER (_label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}')
         FROM {qualified(pipeline.name, *node.name)}
         LEFT JOIN ({labels_sql(pipeline, list(table.key))}) USING ({key})
-        GROUP BY _partition ORDER BY _partition
+        WHERE {chosen} GROUP BY _partition ORDER BY _partition
     """).fetchall()
     entities, labelled, mature = (sum(row[i] for row in rows) for i in (1, 2, 3))
     if mature == 0:

@@ -131,7 +131,7 @@ def test_a_challenger_that_is_no_better_stays_challenger(story: Story) -> None:
     }
     assert told.metadata["reason"] == row.reason
     assert told.metadata["criteria"].count("\n") == len(named) + 1
-    assert told.metadata["gain"] == 0.0
+    assert told.metadata["gain_in_loss"] == 0.0
 
 
 def test_there_is_one_look_per_challenger(story: Story) -> None:

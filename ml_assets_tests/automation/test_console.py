@@ -14,10 +14,10 @@ def orders(context: dg.AssetExecutionContext) -> None:
 
 
 def lines(
-    capsys: pytest.CaptureFixture[str], level: str, asset: dg.AssetsDefinition = orders
+    capsys: pytest.CaptureFixture[str], level: str, *assets: dg.AssetsDefinition
 ) -> list[str]:
     defs = dg.Definitions(
-        assets=[asset],
+        assets=assets or [orders],
         loggers={"console": console_logger},
         executor=dg.in_process_executor,
         jobs=[dg.define_asset_job("all_of_it")],
@@ -67,3 +67,16 @@ def test_a_failure_is_told_with_its_reason(
     told = lines(capsys, "INFO", asset)
     assert [line for line in told if line.endswith(text)], told
     assert not any("Traceback" in line for line in told)
+
+
+@dg.asset(deps=[refuses])
+def behind() -> None:
+    """Not run when `refuses` refuses."""
+
+
+def test_the_reason_is_not_buried_under_what_was_not_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = lines(capsys, "INFO", refuses, behind)
+    assert any(line.endswith("ERROR: flights.csv.zip is empty.") for line in told)
+    assert not any("Not executing" in line for line in told), told

@@ -35,7 +35,7 @@ def test_it_shows_rows_metrics_report_and_version(finished: Finished) -> None:
         assert all(f"{number:.3f}" in line for number in numbers)
     assert "flights version 1 (champion)" in text
     assert about["report"] in text
-    assert "make evaluate" in text
+    assert "ml-assets evaluate flights" in text
 
 
 def test_where_the_refit_went_live_it_says_so(mine: Finished) -> None:

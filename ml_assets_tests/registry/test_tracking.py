@@ -46,7 +46,8 @@ def test_a_run_finishes_with_what_was_logged(tracking_uri: str) -> None:
     assert run.inputs is not None
     (data,) = run.inputs.dataset_inputs
     assert data.dataset.source == '{"catalog": "flights", "snapshot_id": 12}'
-    assert handle.ui_path == f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    served = "http://127.0.0.1:5000"
+    assert handle.page == f"{served}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
 def test_artifacts_go_below_the_given_root(tracking_uri: str, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_where_it_came_from() -> None:
         "0af1c2d3e4b5968778695a4b3c2d1e0f",
         "5d0cc2cb-54a7-4d8b-8d5c-3a1f7e7c1d11",
         "b1946ac92492",
-        "ml-assets reproduce flights@champion",
+        "ml-assets reproduce flights/3",
         "num_leaves 127",
         "lightgbm 4.7.0",
         "Jan 2013 to Aug 2013",
@@ -85,11 +85,6 @@ def test_lost_rows_and_leaks_are_shouted() -> None:
 
 def test_the_interval_method_is_stated() -> None:
     assert "Days are drawn, not rows" in page().text
-
-
-def test_a_version_without_alias_gets_no_command() -> None:
-    about = replace(context(), model=replace(context().model, alias=None))
-    assert "ml-assets reproduce" not in page(about=about).text
 
 
 def test_slices_are_sorted_and_small_ones_not_measured() -> None:
