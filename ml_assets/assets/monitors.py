@@ -70,7 +70,7 @@ def monitor_asset(pipeline: Pipeline, monitor: Monitor) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 cause,
                 asset=asset_key(pipeline, "monitoring", monitor.name),
-                description=f"The newest closed window shows no {cause.replace('_', ' ')}.",
+                description=f"The newest closed window gives no alarm: {cause.replace('_', ' ')}.",
             )
             for cause in monitor.checked(pipeline)
         ],
