@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from dagster._check import CheckError
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from ml_assets.event_log import BATCH, SqliteEventLog
@@ -119,18 +118,32 @@ def test_either_reads_what_the_other_wrote(tmp_path: Path) -> None:
         assert told(instance, second) == expected
 
 
+def test_no_two_partitions_of_an_asset_share_the_millisecond_by_which_the_ui_lists_them(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path / "home", OURS) as instance:
+        run(instance)
+        records = instance.fetch_materializations(FLIGHTS, limit=10).records
+    moments = [int(record.timestamp * 1000) for record in records]
+    assert moments == sorted(set(moments), reverse=True)
+    assert {record.partition_key for record in records} == {"01", "02", "03"}
+
+
 def test_a_batch_with_a_fault_leaves_nothing(tmp_path: Path) -> None:
     with opened(tmp_path / "home", OURS) as instance:
         kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-        stored = instance.all_logs(run(instance), of_type=kind)
+        run_id = run(instance)
+        stored = instance.all_logs(run_id, of_type=kind)
         count = len(stored)
         assert count == 6
-        broken: Any = "no event"
-        with pytest.raises(CheckError, match="no event"):
-            instance.event_log_storage.store_event_batch([*stored, broken])
-        assert len(instance.all_logs(stored[0].run_id, of_type=kind)) == count
+        (ended,) = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_SUCCESS)
+        never: Any = "never"
+        broken = ended._replace(timestamp=never)
+        with pytest.raises(TypeError):
+            instance.event_log_storage.store_event_batch([*stored, broken, ended])
+        assert len(instance.all_logs(run_id, of_type=kind)) == count
         instance.event_log_storage.store_event_batch(stored)
-        assert len(instance.all_logs(stored[0].run_id, of_type=kind)) == 2 * count
+        assert len(instance.all_logs(run_id, of_type=kind)) == 2 * count
 
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
