@@ -17,6 +17,7 @@ from ml_assets.tables.findings import findings_table, newest_windows, read_findi
 from ml_assets.tables.overdue import FRESHNESS, expected, freshness_found
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import QUALITY, built, due_quality, quality_found, quality_inputs
+from ml_assets.tables.stretches import stretches
 from ml_assets.tables.training import spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
@@ -120,35 +121,31 @@ def _newest(
     with lake_of(context, pipeline).get_connection() as con:
         stored = Stored(ledger.current(con, pipeline.name))
         fresh = None if last is None else freshness_found(pipeline, stored, version, last)
-        broken = None
-        for key in _due(context, con, pipeline, stored, version, fresh):
-            found = []
-            if built(pipeline, stored, [key]):
-                found.append(quality_found(con, pipeline, version, reference, key))
-            if last is not None and key <= last:
-                found.append(freshness_found(pipeline, stored, version, key))
+        due = _due(context, con, pipeline, stored, version, fresh)
+        broken: list[Found] = []
+        for window in stretches(pipeline, due, stored.rows(spine(pipeline)[0])):
+            there = built(pipeline, stored, window.keys)
+            quality = quality_found(con, pipeline, version, reference, there)
+            broken += [one for one in quality.values() if one.verdict == "broken"]
+            over = [key for key in window.keys if last is not None and key <= last]
+            late = {key: freshness_found(pipeline, stored, version, key) for key in over}
             store_findings(
                 con,
                 pipeline,
                 QUALITY,
-                pipeline.partitions.window(key),
-                found,
-                quality_inputs(pipeline, stored, version, key),
+                window,
+                {key: [one[key] for one in (quality, late) if key in one] for key in window.keys},
+                lambda key: quality_inputs(pipeline, stored, version, key),
                 run_id=run_id(context),
                 on_wait=context.log.info,
             )
-            broken = next((one for one in found if _is_broken(one)), broken)
         newest = newest_windows(read_findings(con, pipeline, QUALITY))
     # What broke is told when it is seen, also where a whole slice followed it meanwhile.
-    if broken is not None:
-        newest[QUALITY] = broken
+    if broken:
+        newest[QUALITY] = broken[-1]
     # What is late is asked of the clock: what was stored of a history may have been closed since.
     newest.pop(FRESHNESS, None)
     return newest if fresh is None else {**newest, FRESHNESS: fresh}
-
-
-def _is_broken(found: Found) -> bool:
-    return found.cause == QUALITY and found.verdict == "broken"
 
 
 def _due(

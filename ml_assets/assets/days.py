@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from ml_assets import clock
@@ -13,9 +13,12 @@ from ml_assets.assets.slices import keys_of, reported, run_id
 from ml_assets.assets.step import step_asset
 from ml_assets.errors import TrackingError
 from ml_assets.tables.known_labels import known_at
-from ml_assets.tables.monitored import count_window, days_table, due_days, scoring_version
+from ml_assets.tables.monitored import count_window, days_table, due_days, scoring_versions
+from ml_assets.tables.plan import Stored
+from ml_assets.tables.scores import scores_table
 from ml_assets.tables.stretches import build_together
 from ml_assets.tables.training import spine
+from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from ml_assets.monitors.reference import Reference
-    from ml_assets.tables.built import Built
-    from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Pipeline
 
 DAYS = ("monitoring", "days")
@@ -71,16 +72,22 @@ def _count_due(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[st
         keys = keys_of(context, spine(pipeline)[0])
         known = known_at(con, pipeline, clock.now())
         due = due_days(con, pipeline, known, keys)
-        # One that has to be made first takes minutes, and a transaction would wait for it.
-        for version in {scoring_version(con, pipeline, key) for key in due}:
-            if version is not None:
-                of(version)
-
-        def count(window: Window | None) -> list[Built]:
-            return count_window(
-                con, pipeline, of, known, window, run_id=run_id(context), on_wait=context.log.info
+        rows = Stored(ledger.current(con, pipeline.name)).rows(scores_table(pipeline))
+        versions = scoring_versions(con, pipeline)
+        built = []
+        # Each slice is counted in the bins of the version that scored it.
+        for version in dict.fromkeys(versions.get(key) for key in due):
+            # A reference that has to be made first takes minutes: a transaction would wait for it.
+            scored = None if version is None else (version, of(version))
+            count = partial(
+                count_window,
+                con,
+                pipeline,
+                scored,
+                known,
+                run_id=run_id(context),
+                on_wait=context.log.info,
             )
-
-        # One by one: each is counted in the bins of the version that scored it.
-        built = reported(context, build_together(pipeline, due, None, count))
+            own = [key for key in due if versions.get(key) == version]
+            built += reported(context, build_together(pipeline, own, rows, count))
     return {"rows_counted": sum(item.accounting.kept for item in built), "slices": len(built)}

@@ -23,8 +23,9 @@ from ml_assets.tables.findings import (
 )
 from ml_assets.tables.monitored import days_table
 from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.stretches import stretches
 from ml_assets.tables.training import spine
-from ml_assets.tables.views import View, view
+from ml_assets.tables.views import View, views
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
 
@@ -84,19 +85,21 @@ def _look(
     with lake_of(context, pipeline).get_connection() as con:
         past = history(context.instance, con, pipeline, None)
         stored = Stored(ledger.current(con, pipeline.name))
-        for key in _due(context, pipeline, monitor.name, stored):
-            window = pipeline.partitions.window(key)
-            seen = view(con, pipeline, of, key, past.answered_before(window.end))
-            found = [] if seen is None else list(monitor.look(pipeline, seen))
-            for item in found:
-                context.log.info(f"{key}: {item.reason}")
+        view = views(con, pipeline, of)
+        for window in stretches(pipeline, _due(context, pipeline, monitor.name, stored), {}):
+            found: dict[str, Sequence[Found]] = {}
+            for key in window.keys:
+                seen = view(key, past.answered_before(pipeline.partitions.window(key).end))
+                found[key] = [] if seen is None else monitor.look(pipeline, seen)
+                for item in found[key]:
+                    context.log.info(f"{key}: {item.reason}")
             store_findings(
                 con,
                 pipeline,
                 monitor.name,
                 window,
                 found,
-                _inputs(pipeline, stored, key),
+                lambda key: _inputs(pipeline, stored, key),
                 run_id=run_id(context),
                 on_wait=context.log.info,
             )

@@ -158,6 +158,5 @@ def _score(
         )
 
     node, _ = spine(pipeline)
-    rows = {item.partition: item.rows_kept for item in stored.of(node) if item.partition}
-    built = reported(context, build_together(pipeline, keys, rows, score))
+    built = reported(context, build_together(pipeline, keys, stored.rows(node), score))
     return sum(item.accounting.kept for item in built)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from ml_assets.monitors.resample import WEEK
 
 if TYPE_CHECKING:
     from ml_assets.ml.training_table import Bools, Floats
+    from ml_assets.monitors.days import Dates
     from ml_assets.monitors.residuals import Residuals
 
 K = 0.5
@@ -60,23 +62,29 @@ def solve_limit(reference: Residuals, alarms_per_year: float, seed: int) -> floa
             f"The reference has {len(reference)} days with labels of at least {MIN_REFERENCE}.",
             "Score a longer reference out of fold.",
         )
+    dates = reference.dates.astype("datetime64[D]")
+    return _solved(dates.tobytes(), reference.standardised.tobytes(), alarms_per_year, seed)
+
+
+# Every window of a version is held against the same reference.
+@lru_cache(maxsize=64)
+def _solved(dates: bytes, standardised: bytes, alarms_per_year: float, seed: int) -> float:
+    days, values = np.frombuffer(dates, "datetime64[D]"), np.frombuffer(standardised)
     length = math.ceil(max(YEAR, 2 * YEAR / alarms_per_year))
     rng = np.random.default_rng(seed)
-    drawn = (_paths(_calendar(reference, block), length, block, rng) for block in (WEEK, 1))
+    drawn = (_paths(_calendar(days, values, block), length, block, rng) for block in (WEEK, 1))
     rate = alarms_per_year / YEAR
     return max(_solve(_highest(paths), ~np.isnan(paths), rate) for paths in drawn)
 
 
-def _calendar(reference: Residuals, block: int) -> Floats:
+def _calendar(dates: Dates, values: Floats, block: int) -> Floats:
     """Return the standardised residual of every calendar day, NaN where there is none.
 
     They are widened by what paths of such blocks lose of the variance of sums over a season.
     """
-    days = reference.dates.astype("datetime64[D]").astype(np.int64)
-    values = reference.standardised
-    lasting = persistence(reference.dates, values[:, None]) if block > 1 else 0.0
-    season = reference.dates[0] + np.arange(SEASON)
-    kept = variance_kept(reference.dates, season, lasting)
+    days = dates.astype(np.int64)
+    lasting = persistence(dates, values[:, None]) if block > 1 else 0.0
+    kept = variance_kept(dates, dates[0] + np.arange(SEASON), lasting)
     calendar = np.full(int(days[-1] - days[0]) + 1, np.nan)
     calendar[days - days[0]] = values.mean() + (values - values.mean()) / np.sqrt(kept)
     return calendar

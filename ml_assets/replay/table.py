@@ -130,7 +130,7 @@ def _scored(
     con: DuckDBPyConnection, pipeline: Pipeline, key: str
 ) -> tuple[int, int | None, int, dict[str, Estimate]]:
     """Return rows, version, rows with a label and metrics of one scored partition."""
-    found = con.execute(outcomes_sql(pipeline, clock.now(), [], key)).to_arrow_table()
+    found = con.execute(outcomes_sql(pipeline, clock.now(), [], [key])).to_arrow_table()
     if not found.num_rows:
         return 0, None, 0, {}
     version = int(found["_version"][0].as_py())

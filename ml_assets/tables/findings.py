@@ -10,14 +10,13 @@ import pyarrow as pa
 
 from ml_assets import clock
 from ml_assets.sql.accounting import all_kept
-from ml_assets.sql.names import qualified
+from ml_assets.sql.names import qualified, quote
 from ml_assets.sql.windows import instant
 from ml_assets.tables.built import Built, in_one_transaction
 from ml_assets.tables.derived import Derived
 from ml_assets.tables.store import store_slices
 from ml_assets.tables.training import spine
-from ml_assets.tables.visibility import partition_literal
-from ml_assets.warehouse.slices import stored_columns
+from ml_assets.warehouse.slices import PARTITION, stored_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,29 +73,31 @@ def store_findings(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
     monitor: str,
-    window: Window | None,
-    found: Sequence[Found],
-    inputs: Mapping[str, Mapping[str, str]],
+    window: Window,
+    found: Mapping[str, Sequence[Found]],
+    inputs: Callable[[str], Mapping[str, Mapping[str, str]]],
     *,
     run_id: str,
     on_wait: Callable[[str], None],
 ) -> list[Built]:
-    """Store what `monitor` found in the one slice of `window`."""
+    """Store what `monitor` found in the slices of `window`, by partition, all or none."""
     table = findings_table(pipeline, monitor)
-    (key,) = window.keys if window else (None,)
-    con.register(_RELATION, _arrow(found))
-    accounting = all_kept(table.dotted, "monitoring", len(found))
+    con.register(_RELATION, _arrow([(key, one) for key in window.keys for one in found[key]]))
+    slices = [
+        Built(table, key, all_kept(table.dotted, "monitoring", len(found[key])))
+        for key in window.keys
+    ]
 
     def store() -> list[Built]:
         return store_slices(
             con,
             pipeline,
             table,
-            [Built(table, key, accounting)],
+            slices,
             kept=f"SELECT {table.casts}, {instant(clock.now())} AS evaluated_at,"
-            f" {partition_literal(window)} AS _partition FROM {_RELATION}",
+            f" {quote(PARTITION)} FROM {_RELATION}",
             rejected=None,
-            inputs=lambda _: inputs,
+            inputs=lambda key: inputs(str(key)),
             run_id=run_id,
             marks={"evaluated_at": "TIMESTAMPTZ"},
         )
@@ -129,9 +130,11 @@ def newest_windows(found: Sequence[Found]) -> dict[str, Found]:
     return newest
 
 
-def _arrow(found: Sequence[Found]) -> pa.Table:
+def _arrow(slices: Sequence[tuple[str, Found]]) -> pa.Table:
+    found = [one for _, one in slices]
     return pa.table(
         {
+            PARTITION: pa.array([key for key, _ in slices], pa.string()),
             "cause": pa.array([item.cause for item in found], pa.string()),
             "verdict": pa.array([item.verdict for item in found], pa.string()),
             "period": pa.array([item.period for item in found], pa.string()),

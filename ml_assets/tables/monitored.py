@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ml_assets.ml.training_table import MULTICLASS
 from ml_assets.monitors.days import SUMS, Days
 from ml_assets.monitors.statistics import statistics
 from ml_assets.sql.accounting import all_kept
-from ml_assets.sql.names import columns, qualified
+from ml_assets.sql.names import columns, qualified, quote
 from ml_assets.tables.answered import answered
 from ml_assets.tables.built import Built, in_one_transaction
 from ml_assets.tables.derived import Derived
@@ -20,12 +21,11 @@ from ml_assets.tables.plan import WHOLE, Stored
 from ml_assets.tables.scores import scores_table
 from ml_assets.tables.store import store_slices
 from ml_assets.tables.training import outcomes_sql, spine
-from ml_assets.tables.visibility import partition_literal
 from ml_assets.warehouse import ledger
+from ml_assets.warehouse.slices import PARTITION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import date
+    from collections.abc import Callable, Iterable, Iterator
 
     from duckdb import DuckDBPyConnection
 
@@ -76,20 +76,23 @@ def due_days(
 def count_window(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
-    references: Callable[[int], Reference],
+    scored: tuple[int, Reference] | None,
     known: KnownLabels,
     window: Window | None,
     *,
     run_id: str,
     on_wait: Callable[[str], None],
 ) -> list[Built]:
-    """Count the window's one slice with the labels that are known, in the bins of who scored it."""
+    """Count the window's slices with the labels that are known, in the bins of who scored them.
+
+    That is one version, or None where a version was trained on all of them.
+    """
     return in_one_transaction(
         con,
         pipeline,
         days_table(pipeline),
         window,
-        lambda: _count(con, pipeline, references, known, window, run_id),
+        lambda: _count(con, pipeline, scored, known, window, run_id),
         run_id=run_id,
         on_wait=on_wait,
     )
@@ -98,51 +101,63 @@ def count_window(
 def _count(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
-    references: Callable[[int], Reference],
+    scored: tuple[int, Reference] | None,
     known: KnownLabels,
     window: Window | None,
     run_id: str,
 ) -> list[Built]:
     table = days_table(pipeline)
-    (key,) = window.keys if window else (None,)
     stored = Stored(ledger.current(con, pipeline.name))
-    version = scoring_version(con, pipeline, key)
-    rows = 0
-    if version is None:
-        relation = _arrow(0, Days.empty())
-    else:
-        reference = references(version)
-        names = [name for name in reference.bins if name in reference.importance]
-        scored = con.execute(outcomes_sql(pipeline, known.as_of, names, key)).to_arrow_table()
-        rows = scored.num_rows
-        relation = _arrow(version, _statistics(pipeline, scored, reference, known))
-    con.register(_RELATION, relation)
-    partition = partition_literal(window)
-    built = Built(table, key, all_kept(table.dotted, "predictions.scores", rows))
+    keys = window.keys if window else (None,)
+    rows: dict[str | None, int] = {}
+    counted = [_arrow(0, Days.empty(), None)]
+    if scored is not None:
+        version, reference = scored
+        for key, outcomes in _outcomes(con, pipeline, reference, known, window):
+            rows[key] = outcomes.num_rows
+            counted.append(_arrow(version, _statistics(pipeline, outcomes, reference, known), key))
+    con.register(_RELATION, pa.concat_tables(counted))
     return store_slices(
         con,
         pipeline,
         table,
-        [built],
-        kept=f"SELECT {table.casts}, {partition} AS _partition FROM {_RELATION}",
+        [
+            Built(table, key, all_kept(table.dotted, "predictions.scores", rows.get(key, 0)))
+            for key in keys
+        ],
+        kept=f"SELECT {table.casts}, {quote(PARTITION)} FROM {_RELATION}",
         rejected=None,
         inputs=lambda partition: _inputs(pipeline, stored, known, partition),
         run_id=run_id,
     )
 
 
-def read_days(
-    con: DuckDBPyConnection, pipeline: Pipeline, version: int, until: date | None = None
-) -> Days:
-    """Return all days that `version` scored, up to and with `until`."""
+def _outcomes(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    reference: Reference,
+    known: KnownLabels,
+    window: Window | None,
+) -> Iterator[tuple[str | None, pa.Table]]:
+    """Yield the scores of each slice with the features that count, and what is known of labels."""
+    names = [name for name in reference.bins if name in reference.importance]
+    keys = window.keys if window else None
+    rows = con.execute(outcomes_sql(pipeline, known.as_of, names, keys)).to_arrow_table()
+    if keys is None:
+        yield None, rows
+    for key in keys or ():
+        yield key, rows.filter(pc.equal(rows[PARTITION], key))
+
+
+def read_days(con: DuckDBPyConnection, pipeline: Pipeline, version: int) -> Days:
+    """Return all days that `version` scored."""
     table = qualified(pipeline.name, "monitoring", "days")
     names = ["date", *SUMS, "histograms", *(["classes"] if _several(pipeline) else [])]
-    upto = "" if until is None else f" AND date <= DATE '{until.isoformat()}'"
     rows = con.execute(
         # What was counted before labels were awaited waits for all of them.
         f"SELECT {columns(names)} FROM (SELECT * REPLACE"
         f" (coalesce(awaited, rows - labelled) AS awaited) FROM {table})"
-        f" WHERE model_version = ?{upto} ORDER BY date",
+        " WHERE model_version = ? ORDER BY date",
         [version],
     ).to_arrow_table()
     return Days(
@@ -153,15 +168,15 @@ def read_days(
     )
 
 
-def scoring_version(con: DuckDBPyConnection, pipeline: Pipeline, key: str | None) -> int | None:
-    """Return the version that scored a slice, None where it was trained on all of it."""
+def scoring_versions(con: DuckDBPyConnection, pipeline: Pipeline) -> dict[str | None, int]:
+    """Return by slice the version that scored it, where that was not trained on all of it."""
     scores = qualified(pipeline.name, "predictions", "scores")
-    row = con.execute(
-        f"SELECT max(model_version) FROM {scores}"
-        " WHERE _partition IS NOT DISTINCT FROM ? AND NOT trained_on",
-        [key],
-    ).fetchone()
-    return None if row is None or row[0] is None else int(row[0])
+    return dict(
+        con.execute(
+            f"SELECT {quote(PARTITION)}, max(model_version) FROM {scores}"
+            " WHERE NOT trained_on GROUP BY ALL"
+        ).fetchall()
+    )
 
 
 def _statistics(
@@ -194,7 +209,7 @@ def _stacked(maps: pa.ChunkedArray) -> dict[str, Floats]:
     }
 
 
-def _arrow(version: int, days: Days) -> pa.Table:
+def _arrow(version: int, days: Days, key: str | None) -> pa.Table:
     maps = [
         [(name, counts[day].astype(np.int64).tolist()) for name, counts in days.histograms.items()]
         for day in range(len(days))
@@ -205,6 +220,7 @@ def _arrow(version: int, days: Days) -> pa.Table:
     ]
     return pa.table(
         {
+            PARTITION: pa.array([key] * len(days), pa.string()),
             "model_version": pa.array([version] * len(days), pa.int32()),
             "date": pa.array(days.dates.astype("datetime64[D]")),
             **{name: pa.array(getattr(days, name)) for name in SUMS},

@@ -45,6 +45,10 @@ class Stored:
         """Return the slices of one table, by partition."""
         return [*self._tables.get(node.dotted, {}).values()]
 
+    def rows(self, node: Target) -> dict[str, int]:
+        """Return how many rows each partition of one table holds."""
+        return {item.partition: item.rows_kept for item in self.of(node) if item.partition}
+
     def inputs(
         self, pipeline: Pipeline, node: Node, partition: str | None
     ) -> dict[str, dict[str, str]]:

@@ -15,9 +15,10 @@ from ml_assets.tables.findings import Found, findings_table, read_findings
 from ml_assets.tables.plan import WHOLE
 from ml_assets.tables.scores import MODEL, feature_inputs
 from ml_assets.tables.training import entities_sql, spine
+from ml_assets.warehouse.slices import PARTITION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -34,14 +35,31 @@ _FLOATS = {"DOUBLE", "FLOAT", "REAL"}
 
 
 def quality_found(
-    con: DuckDBPyConnection, pipeline: Pipeline, version: int, reference: Reference, key: str
-) -> Found:
-    """Return whether one slice has the features of `version` about as often as its reference.
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    version: int,
+    reference: Reference,
+    keys: Sequence[str],
+) -> dict[str, Found]:
+    """Return by slice whether it has the features of `version` about as often as its reference.
 
     Both count all entities, also those that never get a label, such as cancelled flights.
     """
     names = [name for name in reference.bins if not is_score(name)]
-    rows, shares = null_shares(con, pipeline, names, key)
+    return {
+        key: _judged(pipeline, version, reference, key, rows, shares)
+        for key, (rows, shares) in null_shares(con, pipeline, names, keys).items()
+    }
+
+
+def _judged(
+    pipeline: Pipeline,
+    version: int,
+    reference: Reference,
+    key: str,
+    rows: int,
+    shares: Mapping[str, float],
+) -> Found:
     first, last = pipeline.partitions.days(key)
     usual = reference.absences or of_days(reference.days)
     length = (last - first).days + 1
@@ -61,20 +79,28 @@ def quality_found(
 
 
 def null_shares(
-    con: DuckDBPyConnection, pipeline: Pipeline, names: Sequence[str], key: str
-) -> tuple[int, dict[str, float]]:
-    """Return the rows of one slice, and the share of them without a value of each feature.
+    con: DuckDBPyConnection, pipeline: Pipeline, names: Sequence[str], keys: Sequence[str]
+) -> dict[str, tuple[int, dict[str, float]]]:
+    """Return by slice its rows, and the share of them without a value of each feature.
 
     NaN is no value, as in the reference. A feature that no table has any more is missing in all.
     """
     types = _types(pipeline)
     stored = [name for name in names if name in types]
     counts = ["count(*)", *(_absent(name, types[name]) for name in stored)]
-    rows, *absent = con.execute(
-        f"SELECT {', '.join(counts)} FROM ({entities_sql(pipeline, stored, [key])})"
-    ).fetchall()[0]
-    found = {name: n / max(rows, 1) for name, n in zip(stored, absent, strict=True)}
-    return rows, {**dict.fromkeys(names, 1.0), **found}
+    counted = {
+        key: numbers
+        for key, *numbers in con.execute(
+            f"SELECT {quote(PARTITION)}, {', '.join(counts)}"
+            f" FROM ({entities_sql(pipeline, stored, keys)}) GROUP BY {quote(PARTITION)}"
+        ).fetchall()
+    }
+    found = {}
+    for key in keys:
+        rows, *absent = counted.get(key, [0] * len(counts))
+        shares = {name: n / max(rows, 1) for name, n in zip(stored, absent, strict=True)}
+        found[key] = (rows, {**dict.fromkeys(names, 1.0), **shares})
+    return found
 
 
 def absences(

@@ -33,13 +33,13 @@ def build_together(
     partitioned = [key for key in keys if key is not None]
     if len(partitioned) < len(keys):
         yield build(None)
-    for stretch in _stretches(pipeline, partitioned, rows):
+    for window in stretches(pipeline, partitioned, rows):
         try:
-            built = build(pipeline.partitions.window(*stretch))
+            built = build(window)
         except DataError:
-            if len(stretch) == 1:
+            if len(window.keys) == 1:
                 raise
-            for key in stretch:
+            for key in window.keys:
                 yield build(pipeline.partitions.window(key))
         else:
             yield built
@@ -50,12 +50,13 @@ def driving_rows(pipeline: Pipeline, node: Node, stored: Stored) -> dict[str, in
     source = driving_table(pipeline, node)
     if not source.partitioned:
         return None
-    return {item.partition: item.rows_kept for item in stored.of(source) if item.partition}
+    return stored.rows(source)
 
 
-def _stretches(
+def stretches(
     pipeline: Pipeline, keys: Sequence[str], rows: Mapping[str, int] | None
-) -> list[list[str]]:
+) -> list[Window]:
+    """Return windows of neighbours among `keys` with up to ROWS rows; with None one for each."""
     found: list[list[str]] = []
     size = 0
     for key in keys:
@@ -67,4 +68,4 @@ def _stretches(
         else:
             found.append([key])
             size = own
-    return found
+    return [pipeline.partitions.window(*stretch) for stretch in found]

@@ -156,14 +156,16 @@ def entities_sql(pipeline: Pipeline, names: list[str], partitions: Sequence[str]
     key = list(table.key)
     wanted = [name for name in names if name not in key]
     times = [name for name in (table.time, table.prediction_time) if name and name not in key]
-    among = ""
-    if partitions is not None:
-        among = f"WHERE _partition IN ({', '.join(literal(name) for name in partitions)})"
+    among = "" if partitions is None else f"WHERE {_among(partitions)}"
     return f"""
         SELECT {columns(list(dict.fromkeys([*key, *times, "_partition", *wanted])))}
         FROM ({_entities(pipeline, node, table, wanted)}) {among}
         ORDER BY {columns(key)}
     """
+
+
+def _among(partitions: Sequence[str]) -> str:
+    return f"_partition IN ({', '.join(literal(name) for name in partitions) or 'NULL'})"
 
 
 def labels_sql(pipeline: Pipeline, key: list[str]) -> str:
@@ -195,18 +197,19 @@ def _over(pipeline: Pipeline, node: Node) -> str:
 
 
 def outcomes_sql(
-    pipeline: Pipeline, as_of: datetime, names: list[str], partition: str | None
+    pipeline: Pipeline, as_of: datetime, names: list[str], partitions: Sequence[str] | None
 ) -> str:
-    """Return the SELECT of one partition's scores with features, day and what is known of labels.
+    """Return the SELECT of scores with their features, day and what is known of labels.
 
+    With `partitions`, only of those in these.
     `_label` is NULL where none is known at `as_of`. Scores of rows the model was trained on are
     left out: they say nothing of how it does.
     """
     _, table = spine(pipeline)
     key = columns(list(table.key))
     zone = literal(pipeline.declaration.time_zone)
-    entities = entities_sql(pipeline, names, None if partition is None else [partition])
-    among = f"_partition IS NOT DISTINCT FROM {literal(partition) if partition else 'NULL'}"
+    entities = entities_sql(pipeline, names, partitions)
+    among = "" if partitions is None else f" AND {_among(partitions)}"
     scores = qualified(pipeline.name, "predictions", "scores")
     several = pipeline.declaration.model.problem == MULTICLASS
     answer = "probabilities" if several else "score"
@@ -216,7 +219,7 @@ def outcomes_sql(
             CAST(timezone({zone}, entities.{quote(table.time or "")}) AS DATE) AS _cluster
         FROM ({entities}) AS entities
         JOIN (SELECT {key}, {answer}, model_version FROM {scores}
-            WHERE {among} AND NOT trained_on) AS scores USING ({key})
+            WHERE NOT trained_on{among}) AS scores USING ({key})
         LEFT JOIN (SELECT * FROM ({labels_sql(pipeline, list(table.key))})
             WHERE _label_known_at <= {instant(as_of)}) AS labels USING ({key})
         ORDER BY {key}

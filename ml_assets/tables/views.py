@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,27 +77,29 @@ class View:
         return self.days.take((self.days.dates >= first) & (self.days.dates < last))
 
 
-def view(
-    con: DuckDBPyConnection,
-    pipeline: Pipeline,
-    references: Callable[[int], Reference],
-    key: str,
-    answered: datetime | None,
-) -> View | None:
-    """Return what the monitors look at for the partition `key`; None where nothing was counted.
+def views(
+    con: DuckDBPyConnection, pipeline: Pipeline, references: Callable[[int], Reference]
+) -> Callable[[str, datetime | None], View | None]:
+    """Return what gives the view of a partition from what is counted now, which is read once.
 
-    Up to `answered`, an event time, a retraining has answered what was found.
+    It takes the partition's key and the event time up to which a retraining has answered what was
+    found, and gives None where nothing was counted.
     """
-    row = con.execute(
-        f"SELECT max(model_version) FROM {qualified(pipeline.name, 'monitoring', 'days')}"
-        " WHERE _partition = ?",
-        [key],
-    ).fetchone()
-    if row is None or row[0] is None:
-        return None
-    version = int(row[0])
-    days = read_days(con, pipeline, version, pipeline.partitions.days(key)[1])
-    return make_view(pipeline, key, version, references(version), days, answered)
+    counted = qualified(pipeline.name, "monitoring", "days")
+    versions = dict(
+        con.execute(f"SELECT _partition, max(model_version) FROM {counted} GROUP BY ALL").fetchall()
+    )
+    days = cache(lambda version: read_days(con, pipeline, version))
+
+    def view(key: str, answered: datetime | None) -> View | None:
+        version = versions.get(key)
+        if version is None:
+            return None
+        last = np.datetime64(pipeline.partitions.days(key)[1])
+        upto = days(version).take(days(version).dates <= last)
+        return make_view(pipeline, key, version, references(version), upto, answered)
+
+    return view
 
 
 def make_view(

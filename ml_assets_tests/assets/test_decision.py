@@ -41,7 +41,14 @@ def say(mine: Finished, monitor: str, cause: str, verdict: str, *, version: int 
     )
     with mine.box.lake() as con:
         store_findings(
-            con, pipeline, monitor, window, [found], {}, run_id="planted", on_wait=pytest.fail
+            con,
+            pipeline,
+            monitor,
+            window,
+            {window.name: [found]},
+            lambda _: {},
+            run_id="planted",
+            on_wait=pytest.fail,
         )
 
 

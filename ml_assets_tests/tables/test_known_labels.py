@@ -26,7 +26,7 @@ from ml_assets.tables import training
 from ml_assets.tables.known_labels import known_at
 from ml_assets.tables.monitored import count_window, due_days, read_days
 from ml_assets.tables.scores import Scorer, score_window
-from ml_assets.tables.views import view
+from ml_assets.tables.views import views
 from ml_assets_tests.automation.sandbox import ORDERS, SHOP
 from ml_assets_tests.sandbox import build_all, copied, ignore_waiting
 
@@ -198,7 +198,7 @@ def test_what_is_counted_and_monitored_rests_on_known_labels_and_shows_its_cover
         assert days.labelled_label.sum() == sum(sum(found.values()) for found in known.values())
         assert days.rows.sum() == sum(world.orders[key] for key in SCORED)
         for key in SCORED:
-            seen = view(con, pipeline, lambda _: usual, key, None)
+            seen = views(con, pipeline, lambda _: usual)(key, None)
             assert seen is not None
             assert seen.window.labelled.sum() == len(known[key])
             found = {one.cause: one for one in PERFORMANCE.look(pipeline, seen)}
@@ -221,7 +221,7 @@ def test_a_window_that_waits_for_labels_is_not_judged(worlds: dict[int, World], 
     usual = reference(world)
     with world.box.lake() as con:
         count(con, world, usual, now)
-        seen = view(con, world.box.pipeline, lambda _: usual, SCORED[0], None)
+        seen = views(con, world.box.pipeline, lambda _: usual)(SCORED[0], None)
         assert seen is not None
         found = {one.cause: one for one in PERFORMANCE.look(world.box.pipeline, seen)}
     assert found[cause].verdict == "not enough data"
@@ -289,7 +289,7 @@ def test_labels_that_wait_for_their_slice_are_missing_and_it_is_said_until_when(
             monkeypatch.setenv(clock.NOW, f"{moment}T12:00:00+00:00")
             count(con, world, usual, clock.now())
             for key in SCORED:
-                seen = view(con, world.box.pipeline, lambda _: usual, key, None)
+                seen = views(con, world.box.pipeline, lambda _: usual)(key, None)
                 assert seen is not None
                 for one in PERFORMANCE.look(world.box.pipeline, seen):
                     told[moment, key, one.cause] = one.reason
@@ -311,11 +311,8 @@ def count(con: duckdb.DuckDBPyConnection, world: World, usual: Reference, now: d
     """Count the scored months with what is known at `now`."""
     pipeline = world.box.pipeline
     known = known_at(con, pipeline, now)
-    for key in SCORED:
-        window = pipeline.partitions.window(key)
-        count_window(
-            con, pipeline, lambda _: usual, known, window, run_id="a run", on_wait=ignore_waiting
-        )
+    window = pipeline.partitions.window(*SCORED)
+    count_window(con, pipeline, (1, usual), known, window, run_id="a run", on_wait=ignore_waiting)
 
 
 def everything(
@@ -328,7 +325,7 @@ def everything(
     days = read_days(con, pipeline, 1)
     found += [getattr(days, name).tolist() for name in ("dates", *SUMS)]
     for key in SCORED:
-        seen = view(con, pipeline, lambda _: usual, key, None)
+        seen = views(con, pipeline, lambda _: usual)(key, None)
         assert seen is not None
         found.append([*PERFORMANCE.look(pipeline, seen)])
     return found

@@ -38,13 +38,14 @@ def test_shares_are_those_of_the_rows_that_are_scored(sample_as_built: Sandbox) 
     pipeline = sample_as_built.pipeline
     names = feature_names(pipeline)
     with sample_as_built.lake() as con:
-        for key in MONTHS:
-            rows, shares = null_shares(con, pipeline, names, key)
+        found = null_shares(con, pipeline, names, MONTHS)
+        for key, (rows, shares) in found.items():
             entities = con.execute(entities_sql(pipeline, names, [key])).to_arrow_table()
             assert rows == entities.num_rows > 0
             assert shares == {name: entities[name].null_count / rows for name in names}
-    assert 0 < shares["pressure"] < 1
-    assert shares["origin"] == 0
+            assert 0 < shares["pressure"] < 1
+            assert shares["origin"] == 0
+    assert [*found] == [*MONTHS]
 
 
 def test_a_feature_may_be_called_day(shop: Sandbox) -> None:
@@ -67,7 +68,8 @@ def test_nan_is_no_value_and_a_feature_that_is_gone_is_missing_in_all(sample: Sa
     with sample.lake() as con:
         con.execute(f"UPDATE {WEATHER} SET temperature = 'nan' WHERE origin = 'EWR'")
         con.execute(f"UPDATE {WEATHER} SET dew_point = 'inf' WHERE origin = 'EWR'")
-        rows, shares = null_shares(con, pipeline, ["temperature", "dew_point", "gone"], "2013-02")
+        asked = ["temperature", "dew_point", "gone"]
+        rows, shares = null_shares(con, pipeline, asked, ["2013-02"])["2013-02"]
         names = ["origin", "temperature"]
         table = con.execute(entities_sql(pipeline, names, ["2013-02"])).to_arrow_table()
     newark = sum(origin == "EWR" for origin in table["origin"].to_pylist()) / rows
@@ -82,7 +84,7 @@ def test_nan_is_no_value_and_a_feature_that_is_gone_is_missing_in_all(sample: Sa
 def test_a_slice_without_rows_is_not_judged(sample: Sandbox) -> None:
     with sample.lake() as con:
         con.execute("DELETE FROM flights.features.schedule WHERE _partition = '2013-02'")
-        found = quality_found(con, sample.pipeline, 1, reference("temperature"), "2013-02")
+        found = quality_found(con, sample.pipeline, 1, reference("temperature"), MONTHS)["2013-02"]
     assert (found.verdict, found.reason) == ("not enough data", "no rows to judge")
     assert (found.statistic, found.threshold) == (None, None)
 
@@ -95,7 +97,7 @@ def test_the_worst_features_are_named_and_the_others_counted(sample: Sandbox) ->
                 f"UPDATE {WEATHER} SET {name} = NULL"
                 f" WHERE extract(hour FROM prediction_time) >= {10 + hours}"
             )
-        found = quality_found(con, sample.pipeline, 4, reference(*names), "2013-03")
+        found = quality_found(con, sample.pipeline, 4, reference(*names), MONTHS)["2013-03"]
     assert found.verdict == "broken"
     assert found.model_version == 4
     assert found.reason.startswith("temperature is NULL in ")
@@ -110,7 +112,7 @@ def test_absences_count_every_entity_of_each_local_day(sample_as_built: Sandbox)
     pipeline, names = sample_as_built.pipeline, ["origin", "pressure", "aircraft_leg"]
     with sample_as_built.lake() as con:
         found = absences(con, pipeline, names, ["2013-01", "2013-02"])
-        shares = [null_shares(con, pipeline, names, key) for key in ("2013-01", "2013-02")]
+        shares = null_shares(con, pipeline, names, ["2013-01", "2013-02"]).values()
     assert (str(found.dates[0]), str(found.dates[-1])) == ("2013-01-01", "2013-02-28")
     assert len(found.dates) == 59
     assert found.rows.sum() == sum(rows for rows, _ in shares)
@@ -138,8 +140,8 @@ def test_thirty_percent_of_any_feature_that_was_never_missing_is_broken(sample: 
                 planted.append(name)
         base = reference(*names)
         told = replace(base, absences=usual)
-        found = quality_found(con, pipeline, 1, told, "2013-03")
-        shares = null_shares(con, pipeline, planted, "2013-03")[1]
+        found = quality_found(con, pipeline, 1, told, ["2013-03"])["2013-03"]
+        shares = null_shares(con, pipeline, planted, ["2013-03"])["2013-03"][1]
     assert len(planted) > 10
     assert min(shares.values()) > 0.3
     assert found.verdict == "broken"
@@ -153,7 +155,7 @@ def test_cancelled_flights_are_held_against_cancelled_flights(sample_as_built: S
         usual = absences(con, pipeline, names, [*MONTHS])
         told = replace(reference(*names), absences=usual)
         for key, days in zip(MONTHS, (31, 28, 31), strict=True):
-            found = quality_found(con, pipeline, 1, told, key)
+            found = quality_found(con, pipeline, 1, told, [key])[key]
             worst = found.details["features"][0]["worst"]
             assert found.verdict == "ok"
             # Of as many days, not the worst day.

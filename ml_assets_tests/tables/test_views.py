@@ -14,7 +14,7 @@ from ml_assets.monitors.days import Days
 from ml_assets.monitors.reference import Reference
 from ml_assets.tables import monitored
 from ml_assets.tables.looks import false_alarm_rate
-from ml_assets.tables.views import View, view
+from ml_assets.tables.views import View, views
 from ml_assets.warehouse.slices import ensure_table
 from ml_assets_tests.monitors.world import world
 from ml_assets_tests.sample import FLIGHTS
@@ -38,7 +38,7 @@ def looking(days: Days, last: date, length: int) -> View:
 
 
 @st.composite
-def views(draw: st.DrawFn) -> View:
+def windows(draw: st.DrawFn) -> View:
     """A view of days with gaps, none of them after its end."""
     chosen = sorted(draw(st.sets(st.integers(0, 119))))
     last = draw(st.integers(max(chosen, default=0), 125))
@@ -46,7 +46,7 @@ def views(draw: st.DrawFn) -> View:
     return looking(DAYS.take(np.array(chosen, np.int64)), START + timedelta(days=last), length)
 
 
-@given(views())
+@given(windows())
 def test_the_window_holds_the_last_days_and_no_other(seen: View) -> None:
     first = seen.last - timedelta(days=seen.length - 1)
     wanted = [day for day in seen.days.dates.tolist() if first <= day <= seen.last]
@@ -54,7 +54,7 @@ def test_the_window_holds_the_last_days_and_no_other(seen: View) -> None:
     assert seen.first_day == np.datetime64(first)
 
 
-@given(views())
+@given(windows())
 def test_window_and_past_hold_every_day_once_in_order(seen: View) -> None:
     blocks = [block for _, block in seen.past] + [seen.window]
     days = [day for block in blocks for day in block.dates.tolist()]
@@ -62,7 +62,7 @@ def test_window_and_past_hold_every_day_once_in_order(seen: View) -> None:
     assert sum(block.rows.sum() for block in blocks) == seen.days.rows.sum()
 
 
-@given(views())
+@given(windows())
 def test_earlier_windows_are_as_long_and_end_where_the_next_begins(seen: View) -> None:
     for name, block in seen.past:
         dates = block.dates.tolist()
@@ -95,7 +95,7 @@ def store(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, version: int, days
     """Store days as monitoring.days has them."""
     table = monitored.days_table(pipeline)
     ensure_table(con, "flights", "monitoring", "days", table.types)
-    con.register("_days", monitored._arrow(version, days))
+    con.register("_days", monitored._arrow(version, days, None))
     key = pipeline.partitions.key_sql("date")
     con.execute(f"INSERT INTO flights.monitoring.days SELECT {table.casts}, {key} FROM _days")
 
@@ -108,7 +108,7 @@ def test_a_month_is_looked_at_whole(lake: duckdb.DuckDBPyConnection, of_months: 
         ("2013-03", 31, "2013-03-01"),
         ("2013-04", 30, "2013-04-01"),
     ):
-        seen = view(lake, of_months, lambda _: NOTHING, key, None)
+        seen = views(lake, of_months, lambda _: NOTHING)(key, None)
         assert seen is not None
         assert (seen.name, seen.length, str(seen.first_day)) == (key, days, first)
         assert len(seen.window) == days
@@ -123,7 +123,7 @@ def test_a_day_is_looked_at_with_the_four_weeks_before_it(
     lake: duckdb.DuckDBPyConnection, of_days: Pipeline
 ) -> None:
     store(lake, of_days, 1, DAYS)
-    seen = view(lake, of_days, lambda _: NOTHING, "2013-04-10", None)
+    seen = views(lake, of_days, lambda _: NOTHING)("2013-04-10", None)
     assert seen is not None
     assert (seen.length, seen.last, len(seen.window)) == (28, date(2013, 4, 10), 28)
     assert str(seen.first_day) == "2013-03-14"
@@ -136,7 +136,7 @@ def test_a_day_is_looked_at_with_the_four_weeks_before_it(
     # There is a look a day, so that each has a day's share of the year's false alarms.
     assert false_alarm_rate(of_days, seen) == pytest.approx(1 / 365)
     # Clocks went forward on 10 March, and every day stayed one.
-    clocks = view(lake, of_days, lambda _: NOTHING, "2013-03-10", None)
+    clocks = views(lake, of_days, lambda _: NOTHING)("2013-03-10", None)
     assert clocks is not None
     assert (clocks.last, str(clocks.first_day)) == (date(2013, 3, 10), "2013-02-11")
 
@@ -148,7 +148,7 @@ def test_evidence_is_added_up_from_where_a_retraining_answered_it(
     answered = of_months.partitions.window("2013-02").end
     since = []
     for moment in (None, datetime(2012, 5, 1, tzinfo=UTC), answered):
-        seen = view(lake, of_months, lambda _: NOTHING, "2013-04", moment)
+        seen = views(lake, of_months, lambda _: NOTHING)("2013-04", moment)
         assert seen is not None
         # The window and what was before it stay as they are.
         assert (len(seen.window), len(seen.days)) == (30, 117)
@@ -167,11 +167,11 @@ def test_only_the_version_that_scored_the_window_is_looked_at(
 
     store(lake, of_days, 1, DAYS.take(slice(0, 60)))
     store(lake, of_days, 2, DAYS.take(slice(60, 70)))
-    seen = view(lake, of_days, reference, "2013-03-05", None)
+    seen = views(lake, of_days, reference)("2013-03-05", None)
     assert seen is not None
     assert (seen.version, asked) == (2, [2])
     assert [str(day) for day in seen.days.dates] == [
         "2013-03-02", "2013-03-03", "2013-03-04", "2013-03-05"
     ]  # fmt: skip
     assert seen.past == []
-    assert view(lake, of_days, reference, "2013-06-01", None) is None
+    assert views(lake, of_days, reference)("2013-06-01", None) is None
