@@ -24,6 +24,7 @@ def _materialize(name: str, *selected: tuple[str, ...], tables: bool) -> None:
     import dagster as dg
 
     from ml_assets.automation.launch import run_job
+    from ml_assets.automation.reach import refresh_tags
     from ml_assets.component.pipeline import load_folder
     from ml_assets.definitions import PIPELINES, defs
     from ml_assets.registry.store import prepare_early
@@ -33,9 +34,11 @@ def _materialize(name: str, *selected: tuple[str, ...], tables: bool) -> None:
     names = [*([node.name for node in pipeline.ordered] if tables else []), *selected]
     keys = [dg.AssetKey([name, *parts]) for parts in names]
     # As a run does: a new MLflow store is made while the tables are built.
-    early = prepare_early(Settings.from_environment().tracking_uri)
+    settings = Settings.from_environment()
+    early = prepare_early(settings.tracking_uri)
+    span = refresh_tags(pipeline, settings)
     with dg.DagsterInstance.get() as instance:
-        if not run_job(defs, pipeline, f"{name}_pipeline", instance, keys).success:
+        if not run_job(defs, f"{name}_pipeline", instance, keys, span).success:
             sys.exit(1)
     if early is not None:
         # Only the CPU time of a process that was waited for is counted.

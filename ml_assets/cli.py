@@ -92,7 +92,7 @@ def evaluate(pipeline: str) -> None:
 
     loaded = pipeline_named(pipeline)
     with dg.DagsterInstance.get() as instance:
-        result = run_job(defs, loaded, f"{pipeline}_evaluate", instance)
+        result = run_job(defs, f"{loaded.name}_evaluate", instance)
         if not result.success:
             raise click.ClickException(f"Run {result.run_id} failed; its last messages say why.")
         found = latest(instance, dg.AssetKey([pipeline, "walk_forward"]))

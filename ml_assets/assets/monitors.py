@@ -140,15 +140,27 @@ def _due(
     context: dg.AssetExecutionContext, pipeline: Pipeline, monitor: str, stored: Stored
 ) -> list[str]:
     """Return the counted partitions of the run, in a refresh those whose statistics changed."""
-    counted = {item.partition for item in stored.of(days_table(pipeline))}
-    keys = [key for key in keys_of(context, spine(pipeline)[0]) if key is not None]
+    keys = keys_of(context, spine(pipeline)[0])
+    if REFRESH_TAG in context.run.tags:
+        return due_findings(pipeline, stored, monitor, keys)
+    return _counted(pipeline, stored, keys)
+
+
+def due_findings(
+    pipeline: Pipeline, stored: Stored, monitor: str, keys: Sequence[str | None]
+) -> list[str]:
+    """Return the counted slices that `monitor` has not looked at as they and those before are."""
     before = {item.partition: item.inputs for item in stored.of(findings_table(pipeline, monitor))}
-    again = REFRESH_TAG not in context.run.tags
     return [
         key
-        for key in keys
-        if key in counted and (again or before.get(key) != _inputs(pipeline, stored, key))
+        for key in _counted(pipeline, stored, keys)
+        if before.get(key) != _inputs(pipeline, stored, key)
     ]
+
+
+def _counted(pipeline: Pipeline, stored: Stored, keys: Sequence[str | None]) -> list[str]:
+    counted = {item.partition for item in stored.of(days_table(pipeline))}
+    return [key for key in keys if key is not None and key in counted]
 
 
 def _inputs(pipeline: Pipeline, stored: Stored, key: str) -> dict[str, dict[str, str]]:

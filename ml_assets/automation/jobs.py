@@ -13,15 +13,15 @@ from ml_assets.assets.predictions import SCORES
 from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.automation.alerts import alert_sensors
 from ml_assets.automation.health import automation_check
+from ml_assets.automation.reach import refresh_tags
 from ml_assets.automation.retraining import decide_after_failure, retraining_job, retraining_sensor
 from ml_assets.tables.findings import MONITORS
+from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from ml_assets.automation.health import Watched
     from ml_assets.tables.pipeline import Pipeline
 
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
 LOOP = (SCORES, DAYS, *(("monitoring", name) for name in MONITORS), (DECISION,))
 """What runs with every refresh, after the tables."""
 DAILY = "30 6 * * *"
@@ -117,12 +117,6 @@ def evaluate_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
     )
 
 
-def range_tags(pipeline: Pipeline) -> dict[str, str]:
-    """Return the tags that make one run cover every partition there is by now."""
-    keys = pipeline.partitions.keys()
-    return {RANGE_START: keys[0], RANGE_END: keys[-1]} if keys else {}
-
-
 def _daily(pipeline: Pipeline) -> dg.ScheduleDefinition:
     closed = pipeline.declaration.partitions.end is not None
     status = dg.DefaultScheduleStatus.STOPPED if closed else dg.DefaultScheduleStatus.RUNNING
@@ -151,7 +145,7 @@ def _schedule(
         description=f"Expected to be {'on' if enabled else 'off'}, as defs.yaml declares.",
     )
     def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        tags = range_tags(pipeline)
+        tags = refresh_tags(pipeline, Settings.from_environment())
         if not tags:
             return dg.SkipReason(f"No {pipeline.declaration.partitions.every} is over yet.")
         return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(), tags=tags)

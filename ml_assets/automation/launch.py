@@ -12,13 +12,16 @@ from ml_assets.assets.reference import REFERENCE
 from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.assets.verdicts import unproven
 from ml_assets.automation.due import REBUILT, due, leave_training, stored_slices
-from ml_assets.automation.jobs import CONSOLE, LOOP, range_tags
+from ml_assets.automation.jobs import CONSOLE, LOOP
+from ml_assets.automation.reach import range_tags, refresh_tags
 from ml_assets.automation.retraining import RETRAINED
 from ml_assets.registry.store import prepare_early
 from ml_assets.warehouse import liveness
 from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ml_assets.automation.due import Due
     from ml_assets.tables.pipeline import Pipeline
 
@@ -31,19 +34,24 @@ def run_due(
     Where a version is there, tables come first in a run of their own: what they hold then says
     whether a model is due. An edit that was taken back trains nothing.
     """
+    settings = Settings.from_environment()
+    job = whole_job_name(pipeline)
     # A new MLflow store is made while the tables are built.
-    early = prepare_early(Settings.from_environment().tracking_uri)
+    early = prepare_early(settings.tracking_uri)
     try:
         tables = _tables(pipeline, found, instance)
         if found.model == REBUILT:
-            built = run_job(defs, pipeline, whole_job_name(pipeline), instance, tables)
+            built = run_job(defs, job, instance, tables, refresh_tags(pipeline, settings))
             if not built.success:
                 return built
-            again = due(pipeline, Settings.from_environment())
+            again = due(pipeline, settings)
             (found, _), tables = leave_training(again, pipeline, instance), []
         after = (*RETRAINED, *LOOP) if found.model is not None else (REFERENCE, *LOOP)
         selected = [*tables, *(dg.AssetKey([pipeline.name, *parts]) for parts in after)]
-        return run_job(defs, pipeline, whole_job_name(pipeline), instance, selected)
+        # A new champion looks at every slice.
+        trains = found.model is not None
+        span = range_tags(pipeline) if trains else refresh_tags(pipeline, settings)
+        return run_job(defs, job, instance, selected, span)
     finally:
         if early is not None:
             early.wait()
@@ -62,18 +70,21 @@ def _tables(pipeline: Pipeline, found: Due, instance: dg.DagsterInstance) -> lis
 
 def run_job(
     defs: dg.Definitions,
-    pipeline: Pipeline,
     job: str,
     instance: dg.DagsterInstance,
     selected: list[dg.AssetKey] | None = None,
+    span: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Run one of the pipeline's jobs in this process; slices that are up to date stay."""
+    """Run one of a pipeline's jobs in this process; slices that are up to date stay.
+
+    `span` are the tags that say which partitions a job of partitioned assets looks at.
+    """
     run_id = str(uuid.uuid4())
     # Locked before it exists: killed at any moment of its life, it is found.
     with liveness.hold(run_id, Settings.from_environment()):
         return defs.resolve_job_def(job).execute_in_process(
             instance=instance,
-            tags={**range_tags(pipeline), REFRESH_TAG: "true"},
+            tags={**(span or {}), REFRESH_TAG: "true"},
             asset_selection=selected,
             run_config=CONSOLE,
             raise_on_error=False,

@@ -19,12 +19,13 @@ from ml_assets.automation.console import console_logger
 from ml_assets.automation.guard import RunGuard
 from ml_assets.automation.jobs import CONSOLE
 from ml_assets.automation.launch import run_job
+from ml_assets.automation.reach import refresh_tags
 from ml_assets.component.pipeline import pipeline_definitions
 from ml_assets.replay.root import set_clock
 from ml_assets.warehouse import liveness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from typing import TextIO
 
@@ -52,7 +53,7 @@ class World:
 
     def refresh(self) -> dg.ExecuteInProcessResult:
         """Run what the schedule runs."""
-        return self._run("refresh")
+        return self._run("refresh", refresh_tags(self.pipeline, self.settings))
 
     def decide(self) -> dg.ExecuteInProcessResult:
         """Evaluate the policy once more."""
@@ -83,9 +84,9 @@ class World:
                 )
             )
 
-    def _run(self, job: str) -> dg.ExecuteInProcessResult:
+    def _run(self, job: str, span: Mapping[str, str] | None = None) -> dg.ExecuteInProcessResult:
         name = f"{self.pipeline.name}_{job}"
-        return ended(run_job(self.defs, self.pipeline, name, self.instance))
+        return ended(run_job(self.defs, name, self.instance, span=span))
 
 
 def pass_time(span: timedelta = LOOK) -> datetime:

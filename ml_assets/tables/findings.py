@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 MONITOR = "monitor 3"
 """Raised when the platform changes what its monitors say."""
-MONITORS = ("data_quality", "drift", "performance")
+CHANGES = ("drift", "performance")
+"""The monitors of a changed world."""
+MONITORS = ("data_quality", *CHANGES)
 JUDGED = ("ok", "alarm", "broken")
 """Verdicts that say something of their window."""
 _RELATION = "_found"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from ml_assets.tables.declaration import PartitionSpec
 
 FORMATS = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m"}
+
+
+# A plan asks for the bounds of every slice's upstream partitions.
+@lru_cache(maxsize=10_000)
+def _read(key: str, form: str) -> datetime:
+    return datetime.strptime(key, form)  # noqa: DTZ007 - local on purpose
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ class Partitions:
 
     def _parse(self, key: str) -> datetime:
         try:
-            moment = datetime.strptime(key, self.format)  # noqa: DTZ007 - local on purpose
+            moment = _read(key, self.format)
         except ValueError as error:
             example = date(2013, 1, 7).strftime(self.format)
             raise DeclarationError(

@@ -164,10 +164,6 @@ def entities_sql(pipeline: Pipeline, names: list[str], partitions: Sequence[str]
     """
 
 
-def _among(partitions: Sequence[str]) -> str:
-    return f"_partition IN ({', '.join(literal(name) for name in partitions) or 'NULL'})"
-
-
 def labels_sql(pipeline: Pipeline, key: list[str]) -> str:
     """Return the SELECT of every label, NULL where there is none, with the moment it is known.
 

@@ -14,7 +14,7 @@ from ml_assets.assets.slices import REFRESH_TAG
 from ml_assets.automation import pipeline_automation
 from ml_assets.automation.console import console_logger
 from ml_assets.automation.guard import RunGuard
-from ml_assets.automation.jobs import RANGE_END, RANGE_START
+from ml_assets.automation.reach import RANGE_END, RANGE_START
 from ml_assets.warehouse.resource import LakeResource
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ml_assets import cli_decisions, clock
 from ml_assets.assets.attempts import attempts_of, launch_tags
 from ml_assets.assets.contracts import broken_contracts
 from ml_assets.automation.alerts import WEBHOOK, alert_sensors
-from ml_assets.automation.jobs import RANGE_END, RANGE_START
+from ml_assets.automation.reach import RANGE_END, RANGE_START
 from ml_assets.cli import main
 from ml_assets.loop.attempts import Launch
 from ml_assets.loop.history import run_key

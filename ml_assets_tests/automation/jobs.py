@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ml_assets.automation.due import due
-from ml_assets.automation.jobs import range_tags
 from ml_assets.automation.launch import run_due
+from ml_assets.automation.reach import refresh_tags
 from ml_assets_tests.assets.running import dagsters_own_warnings, definitions
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def refreshed(mine: Finished) -> dg.ExecuteInProcessResult:
             definitions(mine.box)
             .resolve_job_def(f"{mine.box.name}_refresh")
             .execute_in_process(
-                instance=instance, tags=range_tags(mine.box.pipeline), raise_on_error=False
+                instance=instance,
+                tags=refresh_tags(mine.box.pipeline, mine.settings),
+                raise_on_error=False,
             )
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from ml_assets.automation.jobs import RANGE_END, RANGE_START
+from ml_assets.automation.reach import RANGE_END, RANGE_START
 from ml_assets_tests.assets.contenders import weaken
 from ml_assets_tests.assets.test_decision import DECISION, LOOP
 from ml_assets_tests.slow.agreement import assert_one_story, stored
