@@ -77,10 +77,10 @@ def _growth(console: Console, folder: Path, name: str) -> Growth:
     made.close(before)
     console.print(f"{name}: the pipeline up to {before} ...")
     built = made.traced("grown", "run")
-    made.traced("grown", "loop")
+    looped = made.traced("grown", "loop")
     made.close(last)
     console.print(f"{name}: {last} added ...")
-    return Growth(name, last, floor, built, made.traced("grown", "month"))
+    return Growth(name, last, floor, built, looped, made.traced("grown", "month"))
 
 
 if __name__ == "__main__":

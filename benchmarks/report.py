@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from benchmarks.measure import Measured
 
@@ -40,6 +40,8 @@ class Growth:
     last: str
     floor: Measured
     built: Measured
+    looped: Measured
+    """Scores, monitors and decision of what was built."""
     added: Measured
     """Its tables, scores, statistics and decision."""
 
@@ -117,7 +119,18 @@ def growths(found: Iterable[Growth]) -> Table:
             )
         whole = f"{growth.pipeline}: all of {growth.last}, from start to end"
         table.add_row(whole, "", f"{growth.added.seconds:.2f}", "")
+        for name, share in _shares(growth):
+            table.add_row(f"{growth.pipeline}: {name}", "", f"{share:.1%}", "")
     return table
+
+
+def _shares(growth: Growth) -> Iterator[tuple[str, float]]:
+    """Yield what the added partition costs of the build before it with a model and its loop."""
+    built, looped, added = growth.built, growth.looped, growth.added
+    whole = built.cpu_seconds + looped.cpu_seconds
+    yield "of the whole build, CPU seconds", added.cpu_seconds / whole
+    yield "of the whole build, wall seconds", added.seconds / (built.seconds + looped.seconds)
+    yield "of the whole build's tables", _of(added, LAYERS) / _of(built, LAYERS)
 
 
 def _of(run: Measured, beginnings: tuple[str, ...]) -> float:
