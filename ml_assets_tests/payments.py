@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 PAYMENTS = Path(ml_assets.pipelines.__file__).parent / "payments"
 SMALL = {"customers": 60, "terminals": 150}
 """Options of the generator; so few terminals stand apart, and some customers reach none."""
-LAST = "2018-06-04"
-"""The tenth week: the longest window and its delay are past."""
+LAST = "2018-06-10"
+"""In the tenth week: the longest window and its delay are past."""
 
 
 def write_payments(
     root: Path, options: Mapping[str, Any] = SMALL, end: str | None = LAST
 ) -> Sandbox:
-    """Write a copy of the payments pipeline under `root` whose stream is small, to week `end`."""
+    """Write a copy of the payments pipeline under `root` whose stream is small, to day `end`."""
     box = Sandbox(root, "payments")
     shutil.copytree(PAYMENTS, box.folder, ignore=shutil.ignore_patterns("__pycache__"))
 
     def shrink(declared: dict[str, Any]) -> None:
         declared["raw"]["transactions"]["source"]["options"] = dict(options)
-        # So few compromised terminals and customers differ more from week to week.
+        # So few compromised terminals and customers differ more from day to day.
         declared["raw"]["transactions"]["limits"] = {"volume": [0.2, 5.0]}
         declared["partitions"]["end"] = end or declared["partitions"]["end"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import chdir
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml_assets.functions import load_function
+from ml_assets.tables.plan import Stored
 from ml_assets.tables.time_travel import travel
+from ml_assets.warehouse import ledger
 from ml_assets_tests.payments import PAYMENTS, write_payments
 from ml_assets_tests.sandbox import RUN, build, build_all, contents, planned, refresh
 
@@ -30,6 +33,8 @@ METRIC = load_function(PAYMENTS, "payments.py:card_precision")
 COST = load_function(PAYMENTS, "payments.py:cost_per_payment")
 WINDOWS = (1, 7, 30)
 DELAY = np.timedelta64(7, "D")
+LOOKBACK = {"payment": 0, "customer": 30, "terminal": 37}
+"""Days before its own that a slice of features reads."""
 EVERY = 7
 """Of so many payments one is counted by hand."""
 
@@ -273,14 +278,14 @@ def test_features_are_the_windows_counted_one_by_one(built: Sandbox) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-9, err_msg=name)
 
 
-def test_built_week_by_week_it_is_the_same(built: Sandbox, tmp_path: Path) -> None:
+def test_built_day_by_day_it_is_the_same(built: Sandbox, tmp_path: Path) -> None:
     twin = built.copy(tmp_path / "box")
     pipeline = twin.pipeline
-    weeks = [pipeline.partitions.keys()[place] for place in (-1, 6, 0)]
+    days = [pipeline.partitions.keys()[place] for place in (-1, 42, 0)]
     with chdir(twin.root), twin.lake() as con:
         before = contents(con, pipeline)
         for node in pipeline.ordered:
-            build(con, pipeline, node, weeks, apart=True)
+            build(con, pipeline, node, days, apart=True)
         assert contents(con, pipeline) == before
         assert planned(con, pipeline) == []
 
@@ -324,15 +329,28 @@ def test_another_seed_makes_the_tables_stale_and_another_metric_does_not(
         assert len(steps) == len(twin.pipeline.nodes) * len(twin.pipeline.partitions.keys())
 
 
-def test_a_new_week_is_made_alone(built: Sandbox, tmp_path: Path) -> None:
+def test_a_new_day_is_made_alone_from_its_lookback(built: Sandbox, tmp_path: Path) -> None:
     twin = built.copy(tmp_path / "box")
-    twin.declare(lambda declared: declared["partitions"].update(end="2018-06-11"))
+    new = "2018-06-11"
+    twin.declare(lambda declared: declared["partitions"].update(end=new))
     pipeline = twin.pipeline
     with chdir(twin.root), twin.lake() as con:
-        assert {key for _, key in refresh(con, pipeline)} == {"2018-06-11"}
-        row = con.execute(
-            "SELECT count(*) FROM payments.raw.transactions WHERE _partition = '2018-06-11'"
-            f" AND _load_id = '{RUN}'"
-        ).fetchone()
-        assert row is not None
-        assert row[0] > 100
+        assert refresh(con, pipeline) == [(node.dotted, new) for node in pipeline.ordered]
+        (loaded,) = con.execute(
+            f"SELECT count(*) FROM payments.raw.transactions WHERE _load_id = '{RUN}'"
+            " AND _partition = ?",
+            [new],
+        ).fetchall()[0]
+        assert loaded > 50
+        stored = Stored(ledger.current(con, pipeline.name))
+        added = contents(con, pipeline)
+        for node in pipeline.features:
+            read = next(one for one in stored.of(node) if one.partition == new).inputs
+            days = {day for slices in read.values() for day in slices}
+            assert len(days) == LOOKBACK[node.table] + 1
+            assert max(days) == new
+    whole = twin.copy(tmp_path / "whole")
+    shutil.rmtree(whole.root / "data")
+    with chdir(whole.root), whole.lake() as con:
+        build_all(con, whole.pipeline)
+        assert contents(con, whole.pipeline) == added
