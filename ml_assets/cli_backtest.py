@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from ml_assets.cli_shared import pipeline_named, settings
-
-WIDTH = 120
+from ml_assets.cli_shared import pipeline_named, settings, wide_console
 
 
 @click.command()
@@ -36,7 +32,6 @@ def backtest(
     \b
     ml-assets backtest flights --policy monthly --policy defs
     """
-    from rich.console import Console
     from rich.markdown import Markdown
 
     from ml_assets.backtest.page import write_page
@@ -47,9 +42,7 @@ def backtest(
     found = live_through(
         loaded, where, names, first=first, last=last, trials=trials, progress=_tell
     )
-    # A pipe has no width of its own, and the table is wider than the default.
-    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    console.print(Markdown(markdown(found)))
+    wide_console().print(Markdown(markdown(found)))
     click.echo(f"\nReport: {write_page(loaded, where, found)}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml_assets.cli_shared import pipeline_named, settings
+from ml_assets.cli_shared import pipeline_named, settings, wide_console
 from ml_assets.errors import MLAssetsError
 
 if TYPE_CHECKING:
@@ -23,10 +23,9 @@ def replay(pipeline: str, first: str | None, last: str | None, *, fresh: bool) -
 
     Tables, scores, monitors, decisions, retrainings and the gate are the real ones; the clock is
     set. It can be stopped at any time: the same command goes on after the last finished refresh.
-    By default it begins where model.split.walk_forward_from says.
+    By default it begins where model.split.walk_forward_from says, or with the first partition
+    after it before which labels that look ahead are there to train on.
     """
-    from rich.console import Console
-
     from ml_assets.replay.pages import write_pages
     from ml_assets.replay.replay import replay as live_through
     from ml_assets.replay.root import root_of
@@ -40,7 +39,7 @@ def replay(pipeline: str, first: str | None, last: str | None, *, fresh: bool) -
     except KeyboardInterrupt:
         raise click.ClickException("Stopped; the same command goes on.") from None
     problem = loaded.declaration.model.problem
-    console = Console()
+    console = wide_console()
     console.print(terminal_table(pipeline, problem, periods))
     for name, path in write_pages(root, loaded, periods).items():
         console.print(f"{name:<9} {path}", soft_wrap=True, highlight=False)
@@ -48,15 +47,14 @@ def replay(pipeline: str, first: str | None, last: str | None, *, fresh: bool) -
 
 def _bounds(pipeline: Pipeline, first: str | None, last: str | None) -> tuple[str, str]:
     """Return the first and the last partition; MLAssetsError where there are too few."""
-    from ml_assets.replay.calendar import FEWEST
+    from ml_assets.replay.beginning import FEWEST, beginning
 
     every = pipeline.partitions.keys()
-    declared = pipeline.declaration.model.split.walk_forward_from
-    first = first or declared or next(iter(every[FEWEST:]), None)
+    first = first or beginning(pipeline)
     if first is None:
         raise MLAssetsError(
             f"{pipeline.name} has {len(every)} partitions, too few to replay.",
-            f"A replay trains on {FEWEST} before it begins.",
+            f"A replay trains on {FEWEST} with labels before it begins.",
         )
     last = last or every[-1]
     for option, key in (("--from", first), ("--to", last)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +12,12 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.console import Console
+
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.warehouse.settings import Settings
+
+WIDTH = 120
 
 
 def pipeline_named(name: str) -> Pipeline:
@@ -45,3 +50,10 @@ def settings() -> Settings:
     from ml_assets.warehouse.settings import Settings
 
     return Settings.from_environment()
+
+
+def wide_console() -> Console:
+    """Return a console for wide tables: a pipe has no width of its own, and 80 would cut them."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH)

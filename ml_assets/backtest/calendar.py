@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +18,7 @@ from ml_assets.ml import split
 from ml_assets.monitors.findings import CLOSED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
@@ -27,15 +29,21 @@ if TYPE_CHECKING:
 
 STEP = timedelta(hours=6)
 FEWEST = 2
-"""Partitions that a first model needs: one to fit and one to tune on."""
+"""Partitions with labels that a first model needs: one to fit and one to tune on."""
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A partition has closed: what is known of it at `moment` can be judged and trained on."""
+    """Partitions have closed: what is known of them at `moment` can be judged and trained on."""
 
-    key: str
+    keys: tuple[str, ...]
+    """More than one where they got their labels together."""
     moment: datetime
+
+    @property
+    def key(self) -> str:
+        """The newest of them."""
+        return self.keys[-1]
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,14 @@ class Calendar:
     """After the opening, in order; the last partition has none, as nothing is scored after it."""
     keys: tuple[str, ...]
     """The partitions lived through."""
+    closings: Mapping[str, datetime]
+
+    def closed(self, moment: datetime) -> list[str]:
+        """Return the partitions that had their labels at `moment`.
+
+        Of others the quick labels are known at most, and these are not like the rest.
+        """
+        return [key for key, closing in self.closings.items() if closing <= moment]
 
 
 def calendar(
@@ -61,34 +77,37 @@ def calendar(
     begin = _begin(past, closed) if first is None else _known(first, closed)
     end = closed[-1] if last is None else _known(last, closed)
     lived = tuple(key for key in closed if begin <= key <= end)
-    if len(lived) < 2 or begin in closed[:FEWEST]:
+    if len(lived) < 2:
         raise DataError(
             f"From {begin} to {end} no policy has anything to decide.",
-            f"Leave {FEWEST} partitions before the first, to train and to tune the first model, and"
-            f" live through at least two; closed are {closed[0]} to {closed[-1]}.",
+            f"Live through at least two; closed are {closed[0]} to {closed[-1]}.",
         )
     opening = past.pipeline.partitions.window(begin).start
-    ticks: list[Tick] = []
-    for key in (key for key in closed if key < lived[-1]):
-        before = ticks[-1].moment if ticks else closings[key]
-        ticks.append(Tick(key, max(closings[key], before)))
-    return Calendar(opening, tuple(tick for tick in ticks if tick.moment > opening), lived)
+    ticks = tuple(
+        Tick(tuple(key for key, _ in found), moment)
+        for moment, found in groupby(_in_order(closings, closed, lived[-1]), itemgetter(1))
+        if moment > opening
+    )
+    made = Calendar(opening, ticks, lived, closings)
+    _require_first_model(made)
+    return made
 
 
 def closings(past: Past) -> dict[str, datetime]:
     """Return when each partition had its labels; the end of the next six hours at the latest.
 
     As in production: 95 % of the labels that are known or may still come. Of one that has not
-    closed yet a moment to come is returned.
+    closed yet a moment to come is returned; of one that has no label nothing.
     """
     now = clock.now()
+    labelled = [key for key in past.keys if (past.outcomes[key].there_at != NEVER).any()]
     with past.lake() as con:
-        return {key: _closing(past, con, key, now) for key in past.keys}
+        return {key: _closing(past, con, key, now) for key in labelled}
 
 
 def most_known(outcomes: Outcomes, end: datetime) -> datetime:
-    """Return when 95 % of the labels that ever came were known, `end` at the earliest."""
-    known = np.sort(outcomes.known_at[outcomes.known_at != NEVER])
+    """Return when 95 % of the labels that ever came were there, `end` at the earliest."""
+    known = np.sort(outcomes.there_at[outcomes.there_at != NEVER])
     last = known[math.ceil(CLOSED * len(known)) - 1] if len(known) else 0
     return max(end, EPOCH + timedelta(microseconds=int(last)))
 
@@ -109,13 +128,34 @@ def _all_but_few(outcomes: Outcomes, settled: np.datetime64 | None, moment: date
 
 def _closed(past: Past, closings: Mapping[str, datetime]) -> list[str]:
     now = clock.now()
-    closed = [key for key in past.keys if closings[key] <= now]
+    closed = [key for key, closing in closings.items() if closing <= now]
     if not closed:
         raise DataError(
             f"No partition of {past.pipeline.name} has its labels yet.",
             f"Materialize {past.pipeline.declaration.label.table}, or wait for them.",
         )
     return closed
+
+
+def _in_order(
+    closings: Mapping[str, datetime], closed: Sequence[str], last: str
+) -> Iterator[tuple[str, datetime]]:
+    """Yield the partitions before `last` with their closing, not before that of an earlier one."""
+    keys = [key for key in closed if key < last]
+    return zip(keys, accumulate((closings[key] for key in keys), max), strict=True)
+
+
+def _require_first_model(made: Calendar) -> None:
+    """Raise DataError where too few partitions had their labels when the first model was needed."""
+    closed = made.closed(made.opening)
+    if len(closed) < FEWEST:
+        moments = sorted(made.closings.values())
+        later = f"from {moments[FEWEST - 1]:%Y-%m-%d} on" if moments[FEWEST - 1 :] else "never yet"
+        raise DataError(
+            f"When {made.keys[0]} began, {len(closed)} partitions had their labels, fewer than"
+            f" {FEWEST}: one to train and one to tune the first model.",
+            f"That many had theirs {later}: begin with a later partition.",
+        )
 
 
 def _begin(past: Past, closed: Sequence[str]) -> str:

@@ -72,13 +72,16 @@ def follow(policy: Policy, models: Models, calendar: Calendar, first: Model) -> 
     live, ticks = {}, list(enumerate(calendar.ticks, 1))
     for key in calendar.keys:
         while ticks and ticks[0][1].moment <= window(key).start:
-            state = _tick(policy, models, state, *ticks.pop(0))
+            number, tick = ticks.pop(0)
+            state = _tick(policy, models, state, number, tick, calendar.closed(tick.moment))
         live[key] = state.model
         state = replace(state, scored=(*state.scored, key))
     return Course(policy, live, list(state.events))
 
 
-def _tick(policy: Policy, models: Models, state: _State, number: int, tick: Tick) -> _State:
+def _tick(
+    policy: Policy, models: Models, state: _State, number: int, tick: Tick, closed: list[str]
+) -> _State:
     seen = Seen(
         tick=tick,
         number=number,
@@ -100,7 +103,7 @@ def _tick(policy: Policy, models: Models, state: _State, number: int, tick: Tick
     if policy.gated:
         found = challenge(models, state.model, tick.moment)
     else:
-        found = retrain(models, tick.moment)
+        found = retrain(models, closed, tick.moment)
     return _carried_out(_noted(state, Event(tick, decision, found)), decision, found)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ml_assets.ml.classes import places
-from ml_assets.ml.training_table import CLUSTER, LABEL, LABEL_KNOWN_AT
+from ml_assets.ml.training_table import CLUSTER, LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = int(np.iinfo(np.int64).max)
-"""When a label becomes known that never does."""
+"""When a label is there that never is."""
+THERE_AT = "_label_there_at"
+"""When a label was known and its slice could be built."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ class Outcomes:
     dates: Dates
     label: Floats
     """NaN where there is none; of several classes the place among `Past.classes`."""
-    known_at: Ints
-    """Microseconds since 1970 in UTC, NEVER without a label."""
+    there_at: Ints
+    """When it was known and its slice could be built, in microseconds since 1970 in UTC; NEVER
+    without a label."""
 
     def known(self, as_of: datetime) -> Bools:
-        """Return which labels are known at `as_of`."""
-        known: Bools = self.known_at <= micros(as_of)
+        """Return which labels were there at `as_of`."""
+        known: Bools = self.there_at <= micros(as_of)
         return known
 
 
@@ -47,9 +50,9 @@ def micros(moment: datetime) -> int:
 def outcomes_of(table: pa.Table, classes: Sequence[str]) -> Outcomes:
     """Return the outcomes of the entities in `table`, in their order."""
     label = places(table[LABEL], classes)
-    known = table[LABEL_KNOWN_AT].cast(pa.int64()).fill_null(NEVER).to_numpy()
+    there = table[THERE_AT].cast(pa.int64()).fill_null(NEVER).to_numpy()
     return Outcomes(
         table[CLUSTER].to_numpy().astype("datetime64[D]"),
         label,
-        np.where(np.isnan(label), NEVER, known),
+        np.where(np.isnan(label), NEVER, there),
     )

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml_assets.backtest.outcomes import outcomes_of
+from ml_assets.backtest.outcomes import THERE_AT, outcomes_of
 from ml_assets.errors import DataError, DeclarationError
 from ml_assets.ml.classes import classes_of
 from ml_assets.ml.training_table import CLUSTER, LABEL, LABEL_KNOWN_AT, PARTITION, PREDICTION_TIME
 from ml_assets.sql.names import columns, literal, quote
+from ml_assets.sql.windows import instant
 from ml_assets.tables.freshness import require_one_version, training_tables
 from ml_assets.tables.label_delay import settled_until
 from ml_assets.tables.plan import WHOLE, Stored
 from ml_assets.tables.training import entities_sql, feature_names, labels_sql, spine
+from ml_assets.tables.visibility import buildable_at
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.snapshots import current_snapshot
@@ -93,7 +95,7 @@ class Past:
         return _inside(self._everything, [key])
 
     def training_rows(self, keys: Sequence[str], as_of: datetime) -> pa.Table:
-        """Return the rows of some partitions whose label is known at `as_of`, sorted by key."""
+        """Return the rows of some partitions whose label was there at `as_of`, sorted by key."""
         return _known(_inside(self._everything, keys), as_of)
 
     def known_facts(self, keys: Sequence[str], as_of: datetime) -> pa.Table:
@@ -168,11 +170,23 @@ def _sql(pipeline: Pipeline, names: list[str]) -> str:
     return f"""
         SELECT entities.*, CAST({local} AS DATE) AS {CLUSTER},
             entities.{quote(table.prediction_time or "")} AS {PREDICTION_TIME},
-            labels._label AS {LABEL}, labels._label_known_at AS {LABEL_KNOWN_AT}
+            labels._label AS {LABEL}, labels._label_known_at AS {LABEL_KNOWN_AT},
+            {_there_at(pipeline)} AS {THERE_AT}
         FROM ({entities_sql(pipeline, names, None)}) AS entities
         LEFT JOIN ({labels_sql(pipeline, key)}) AS labels USING ({columns(key)})
         ORDER BY {columns(key)}
     """
+
+
+def _there_at(pipeline: Pipeline) -> str:
+    """Return SQL for when a label was in a slice; one that is known may have to wait for it."""
+    known, node = "labels._label_known_at", pipeline.node(pipeline.declaration.label.table)
+    keys = pipeline.partitions.keys()
+    if not node.partitioned or not keys:
+        return known
+    built = {key: buildable_at(pipeline, node, key) for key in keys}
+    slices = ", ".join(f"{literal(key)}: {instant(at)}" for key, at in built.items())
+    return f"greatest({known}, (MAP {{{slices}}})[labels._label_partition])"
 
 
 def _inside(table: pa.Table, keys: Sequence[str]) -> pa.Table:
@@ -180,5 +194,5 @@ def _inside(table: pa.Table, keys: Sequence[str]) -> pa.Table:
 
 
 def _known(table: pa.Table, as_of: datetime) -> pa.Table:
-    known = pc.less_equal(table[LABEL_KNOWN_AT], pa.scalar(as_of, pa.timestamp("us", "UTC")))
+    known = pc.less_equal(table[THERE_AT], pa.scalar(as_of, pa.timestamp("us", "UTC")))
     return table.filter(pc.and_kleene(pc.is_valid(table[LABEL]), known))

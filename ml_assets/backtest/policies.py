@@ -147,12 +147,12 @@ def _psi(limit: float) -> Callable[[Seen], Decision]:
 
 def _calibration(_: float) -> Callable[[Seen], Decision]:
     def decided(seen: Seen) -> Decision:
-        band = next((one for one in seen.found if one.cause == "observed_expected"), None)
-        if band is None:
+        bands = [one for one in seen.found if one.cause == "observed_expected"]
+        if not bands:
             return seen.hold(UNSCORED)
         # Of several classes the one that decides is named before.
-        reason = band.reason.replace("calibration: ", "", 1)
-        if band.verdict == "alarm":
+        reason = bands[-1].reason.replace("calibration: ", "", 1)
+        if bands[-1].verdict == "alarm":
             return seen.retrain("calibration", reason)
         return seen.hold(reason)
 

@@ -46,7 +46,7 @@ def backtest(
     # Two at once would search in one study.
     with file_turn(folder / "backtest.lock", pipeline.name, "backtesting", progress):
         models = Models(past, Shelf(folder), trials, progress)
-        start = models.train(past.over(lived.opening), lived.opening)
+        start = models.train(lived.closed(lived.opening), lived.opening)
         courses = []
         for policy in chosen:
             progress(f"{policy.name}: {policy.description}")

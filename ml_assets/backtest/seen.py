@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +79,19 @@ class Seen:
 
     @cached_property
     def found(self) -> list[Found]:
-        """What the monitors that may retrain say of the tick's partition."""
+        """What the monitors that may retrain say of the tick's partitions."""
+        if len(self.tick.keys) > 1:
+            return [one for key in self.tick.keys for one in self._of(key).found]
         if not self.judges:
             return []
         text = self.models.shelf.text("findings", self._looked_at, self._look)
         own = {"event_time": self._ends, "model_version": self.version}
         return [Found(**{**one, **own}) for one in json.loads(text)]
+
+    def _of(self, key: str) -> Seen:
+        """Return what is seen of one of the tick's partitions."""
+        scored = [one for one in self.scored if one <= key]
+        return replace(self, tick=replace(self.tick, keys=(key,)), scored=scored)
 
     @property
     def repeats(self) -> bool:

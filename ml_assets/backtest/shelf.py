@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
     from ml_assets.ml.training_table import Floats
 
-TRAINING = ("ml/*.py", "tables/training.py", "backtest/past.py", "backtest/models.py")
+TRAINING = (
+    "ml/*.py",
+    "tables/training.py",
+    "tables/visibility.py",
+    "backtest/past.py",
+    "backtest/models.py",
+)
 """The code that decides what a model and its scores are."""
 MONITORS = (
     "monitors/*.py",

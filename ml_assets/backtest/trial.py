@@ -34,9 +34,9 @@ class Retrained:
     reason: str
 
 
-def retrain(models: Models, moment: datetime) -> Retrained:
-    """Train on all labels known at `moment`; the model goes live."""
-    model = models.train(_newest(models.past, models.past.over(moment)), moment)
+def retrain(models: Models, closed: Sequence[str], moment: datetime) -> Retrained:
+    """Train on the partitions `closed` by `moment`; the model goes live."""
+    model = models.train(_newest(models.past, closed), moment)
     return Retrained((model,), model, "no gate")
 
 

@@ -10,6 +10,7 @@ from dagster._utils.schedules import cron_string_iterator
 
 from ml_assets.automation.jobs import DAILY
 from ml_assets.errors import MLAssetsError
+from ml_assets.replay.beginning import FEWEST, labelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
 
 UNLIMITED = 1e9
-FEWEST = 3
-"""Partitions before a replay begins, to train the first model."""
 
 
 @dataclass(frozen=True)
@@ -49,24 +48,32 @@ def opened(pipeline: Pipeline) -> Pipeline:
 def ticks(pipeline: Pipeline, first: str, last: str) -> list[Tick]:
     """Return the refresh before `first`, which starts the replay, and those that bring the rest.
 
-    Raises MLAssetsError where there is too little to train on before `first`.
+    Raises MLAssetsError where too few partitions before `first` have their labels to train on.
     """
     every = pipeline.partitions.keys(pipeline.partitions.window(last).end)
     if pipeline.partitions.window(first).end > pipeline.partitions.window(last).end:
         raise MLAssetsError(f"--from {first} is after --to {last}.", "Swap them.")
     begin = every.index(first) if first in every else 0
-    if begin < FEWEST:
-        raise MLAssetsError(
-            f"{pipeline.name} has {begin} partitions before {first}, fewer than {FEWEST}: one each"
-            " to train, to tune and to test the first model.",
-            f"Its history starts with {pipeline.declaration.partitions.start}: begin later.",
-        )
+    _require_labels(pipeline, every[:begin], first)
     found = [(refresh_after(pipeline, key), key) for key in every[begin:]]
     together = groupby(found, key=lambda pair: pair[0])
     return [
         Tick(refresh_after(pipeline, every[begin - 1]), tuple(every[:begin])),
         *(Tick(at, tuple(key for _, key in pairs)) for at, pairs in together),
     ]
+
+
+def _require_labels(pipeline: Pipeline, before: list[str], first: str) -> None:
+    known = labelled(pipeline, before)
+    if len(known) >= FEWEST:
+        return
+    told = f"{pipeline.name} has {len(before)} partitions before {first}"
+    if len(known) < len(before):
+        told += f", and {pipeline.declaration.label.table} can hold the labels of {len(known)} then"
+    raise MLAssetsError(
+        f"{told}, fewer than {FEWEST}: one each to train, to tune and to test the first model.",
+        f"Its history starts with {pipeline.declaration.partitions.start}: begin later.",
+    )
 
 
 def refresh_after(pipeline: Pipeline, key: str) -> datetime:

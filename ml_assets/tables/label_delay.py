@@ -65,14 +65,14 @@ def settled_until(
     if delay is None:
         return None
     last = pipeline.partitions.local(as_of - delay).date() - timedelta(days=1)
-    coming = _first_to_come(con, pipeline)
+    coming = _first_to_come(con, pipeline, as_of)
     if coming is not None:
         last = min(last, pipeline.partitions.days(coming)[0] - timedelta(days=1))
     return np.datetime64(last)
 
 
-def _first_to_come(con: DuckDBPyConnection, pipeline: Pipeline) -> str | None:
-    """Return the first partition whose labels are in no slice yet, None where all are there.
+def _first_to_come(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> str | None:
+    """Return the first partition whose labels are in no slice at `as_of`, None with all there.
 
     A label can be known before its slice can be built: that looks ahead at whole partitions. In a
     closed history it never can at the end.
@@ -80,8 +80,8 @@ def _first_to_come(con: DuckDBPyConnection, pipeline: Pipeline) -> str | None:
     node = pipeline.node(pipeline.declaration.label.table)
     if not node.partitioned or not lookahead(node):
         return None
-    by_now = slice_keys(pipeline, node)
+    by_then = slice_keys(pipeline, node, as_of)
     stored = {item.partition for item in Stored(ledger.current(con, pipeline.name)).of(node)}
     closed = pipeline.partitions.spec.end is not None
-    expected = by_now if closed else pipeline.partitions.keys()
-    return next((key for key in expected if key not in stored or key not in by_now), None)
+    expected = slice_keys(pipeline, node) if closed else pipeline.partitions.keys(as_of)
+    return next((key for key in expected if key not in stored or key not in by_then), None)

@@ -80,13 +80,16 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
     loss = judge_performance(usual, window, seen.name, terms)
     estimate = estimate_loss(usual, window, seen.name, seen.past, terms)
     realised = loss.realised
-    coming = "" if realised.closed else _labels_to_come(pipeline, seen, realised.awaited)
+    coming = ""
+    if realised.awaited and not realised.closed:
+        coming = _labels_to_come(pipeline, seen.name)
     value = None if realised.loss is None else realised.loss.value
     ratio = None if realised.ratio is None else realised.ratio.value
     if usual.classes:
         ratio = None if band.first.band is None else band.first.band.value
+    first = _first_awaited(pipeline, seen)
     return [
-        _cusum_found(seen, cusum),
+        _cusum_found(seen, cusum, _labels_to_come(pipeline, first) if first else ""),
         _found(
             seen,
             "observed_expected",
@@ -117,13 +120,20 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
     ]
 
 
-def _labels_to_come(pipeline: Pipeline, seen: View, awaited: int) -> str:
-    """Say when the labels are there that only a slice which looks ahead can have."""
+def _first_awaited(pipeline: Pipeline, seen: View) -> str | None:
+    """Return the partition of the first day, of those that are added up, that awaits labels."""
+    days = seen.days
+    waiting = days.dates[(days.dates >= seen.since) & (days.awaited > 0)]
+    return pipeline.partitions.holding(waiting[0].item()) if len(waiting) else None
+
+
+def _labels_to_come(pipeline: Pipeline, key: str) -> str:
+    """Say when the labels of a partition are there that only a slice which looks ahead can have."""
     node = pipeline.node(pipeline.declaration.label.table)
-    if not awaited or not node.partitioned or not lookahead(node):
+    if not node.partitioned or not lookahead(node):
         return ""
-    due = pipeline.partitions.local(buildable_at(pipeline, node, seen.name)).date()
-    return f"; {node.dotted} {seen.name} looks ahead and can be built from {due} on"
+    due = pipeline.partitions.local(buildable_at(pipeline, node, key)).date()
+    return f"; {node.dotted} {key} looks ahead and can be built from {due} on"
 
 
 def _bands(found: Joint[Calibration]) -> dict[str, Any]:
@@ -132,10 +142,11 @@ def _bands(found: Joint[Calibration]) -> dict[str, Any]:
     return {"classes": classes} if classes else {}
 
 
-def _cusum_found(seen: View, found: Joint[Cusum]) -> Found:
+def _cusum_found(seen: View, found: Joint[Cusum], coming: str) -> Found:
     """Tell the CUSUM up to the window's end: an alarm stands until a retraining answers it.
 
-    Of several classes it is the one that decides.
+    Of several classes it is the one that decides. Without enough data it waits for what is
+    `coming`.
     """
     cusum = found.first
     path = cusum.path
@@ -148,7 +159,7 @@ def _cusum_found(seen: View, found: Joint[Cusum]) -> Found:
         seen,
         "calibration",
         found.verdict,
-        found.reason,
+        found.reason + (coming if found.verdict == "not enough data" else ""),
         highest,
         cusum.limit,
         {

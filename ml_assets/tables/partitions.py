@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -102,6 +102,10 @@ class Partitions:
     def after(self, key: str) -> str:
         """Return the key of the window that follows `key`'s."""
         return self._next(self._parse(key)).strftime(self.format)
+
+    def holding(self, day: date) -> str:
+        """Return the key of the window that the local `day` is in."""
+        return self._floor(datetime.combine(day, time())).strftime(self.format)
 
     def local(self, moment: datetime) -> datetime:
         """Return the instant by local clocks."""

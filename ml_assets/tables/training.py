@@ -167,7 +167,8 @@ def entities_sql(pipeline: Pipeline, names: list[str], partitions: Sequence[str]
 def labels_sql(pipeline: Pipeline, key: list[str]) -> str:
     """Return the SELECT of every label, NULL where there is none, with the moment it is known.
 
-    A slice that looks ahead at what is not over, left from before it did, has none.
+    `_label_partition` says in which slice it is. A slice that looks ahead at what is not over, left
+    from before it did, has none.
     """
     label = pipeline.declaration.label
     node = pipeline.node(label.table)
@@ -175,7 +176,7 @@ def labels_sql(pipeline: Pipeline, key: list[str]) -> str:
         raise TypeError(f"{node.dotted} cannot be a label's table")
     return f"""
         SELECT {columns(key)}, CAST(({label.value}) AS {label_type(pipeline)}) AS _label,
-            {quote(node.declared.known_at)} AS _label_known_at
+            {quote(node.declared.known_at)} AS _label_known_at, _partition AS _label_partition
         FROM {qualified(pipeline.name, *node.name)}{_over(pipeline, node)}
     """
 

@@ -57,16 +57,20 @@ def partitions_seen(pipeline: Pipeline, node: Node, window: Window | None) -> li
     return pipeline.partitions.overlapping(window.start - lookback(node), until)
 
 
-def slice_keys(pipeline: Pipeline, node: Node) -> list[str | None]:
-    """Return the keys of the slices that `node` can have by now, [None] for one built whole.
+def slice_keys(pipeline: Pipeline, node: Node, as_of: datetime | None = None) -> list[str | None]:
+    """Return the keys of the slices that `node` can have, [None] for one built whole.
 
-    A slice that looks ahead has to wait until the partitions it looks at are over.
+    By now, or as it was at `as_of`, also in a history that is closed since. A slice that looks
+    ahead has to wait until the partitions it looks at are over.
     """
     if not node.partitioned:
         return [None]
-    keys = pipeline.partitions.keys()
-    over = pipeline.partitions.window(keys[-1]).end if keys else None
-    return [key for key in keys if over and buildable_at(pipeline, node, key) <= over]
+    keys = pipeline.partitions.keys(as_of)
+    if not keys:
+        return []
+    over = pipeline.partitions.window(keys[-1]).end
+    until = over if as_of is None else min(over, as_of)
+    return [key for key in keys if buildable_at(pipeline, node, key) <= until]
 
 
 def buildable_at(pipeline: Pipeline, node: Node, key: str) -> datetime:

@@ -51,7 +51,7 @@ def test_the_monitors_say_what_they_said_in_production(
     keys, parameters = tuple(sorted(own.record.trained_on)), own.record.parameters
     model = Model("champion", keys, opening, parameters, own.model, own.record.training_rows)
     seen = Seen(
-        tick=Tick(SCORED, clock.now()),
+        tick=Tick((SCORED,), clock.now()),
         number=1,
         models=models,
         model=model,

@@ -107,7 +107,7 @@ def test_other_rows_trials_or_parameters_are_another_model(
     others = [
         on(replace(past, content=content), tmp_path).train(KEYS, as_of),
         on(past, tmp_path, trials=2).train(KEYS, as_of),
-        models.train(KEYS, as_of - timedelta(hours=1)),
+        models.train(KEYS, as_of + timedelta(hours=1)),
         models.train(KEYS[1:], as_of),
         models.train(KEYS, as_of, models.train(KEYS[:3], as_of)),
     ]

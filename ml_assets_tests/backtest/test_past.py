@@ -33,7 +33,8 @@ def test_training_rows_are_those_of_production(
 ) -> None:
     pipeline = parcels.pipeline
     with parcels.lake() as con:
-        wanted = read(con, pipeline, as_of, past.features)
+        # Production has no other slices yet.
+        wanted = read(con, pipeline, as_of, past.features, past.over(as_of))
     found = past.training_rows(past.keys, as_of)
     assert found.num_rows > 0
     assert found.select(wanted.column_names).equals(wanted)
@@ -54,7 +55,7 @@ def test_what_has_no_label_is_never_known(past: Past) -> None:
     for own in past.outcomes.values():
         unknown = np.isnan(own.label)
         assert unknown.any()
-        assert (own.known_at[unknown] == NEVER).all()
+        assert (own.there_at[unknown] == NEVER).all()
         assert not own.known(late)[unknown].any()
 
 

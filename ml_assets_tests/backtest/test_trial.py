@@ -43,7 +43,7 @@ def _later(models: Models, key: str) -> datetime:
 
 
 def test_without_a_gate_it_goes_live(models: Models, moment: datetime) -> None:
-    found = retrain(models, moment)
+    found = retrain(models, models.past.over(moment), moment)
     assert found.made == (found.live,)
     assert found.live is not None
     assert list(found.live.keys) == models.past.over(moment)
@@ -93,7 +93,7 @@ def test_the_gates_terms_and_window_are_the_declared_ones(
     (challenger,) = found.made
     over = models.past.over(moment)
     assert list(challenger.keys) == over[-5:-2]
-    assert list(retrain(models, moment).made[0].keys) == over[-3:]
+    assert list(retrain(models, over, moment).made[0].keys) == over[-3:]
 
 
 def test_a_refit_that_is_not_like_the_challenger_stays(

@@ -30,14 +30,18 @@ ORDERS = """
 """
 
 
-def write_turning(folder: Path) -> Pipeline:
-    """Write the pipeline `shop` with its orders under `folder`, to be worked in."""
+def write_turning(folder: Path, lookahead: str = "0 days") -> Pipeline:
+    """Write the pipeline `shop` with its orders under `folder`, to be worked in.
+
+    With a `lookahead`, deliveries can be built that much later than their month is over.
+    """
     target = folder / "pipelines" / "shop"
     shutil.copytree(SHOP, target, ignore=shutil.ignore_patterns("__pycache__"))
     path = target / "defs.yaml"
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     document["attributes"]["partitions"]["end"] = "2024-06"
     document["attributes"]["model"]["threads"] = 1
+    document["attributes"]["cleaned"]["deliveries"]["lookahead"] = lookahead
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")

@@ -300,6 +300,11 @@ def test_labels_that_wait_for_their_slice_are_missing_and_it_is_said_until_when(
         "cleaned.deliveries 2024-02 looks ahead and can be built from 2024-05-01 on"
     )
     assert told["2024-04-20", "2024-02", "observed_expected"].endswith(" from 2024-05-01 on")
+    # What is added up over months waits for the first of them.
+    for key in SCORED:
+        assert told["2024-04-20", key, "calibration"].endswith(
+            "2024-02 looks ahead and can be built from 2024-05-01 on"
+        )
     # A month later February is there, and March is waited for.
     assert "looks ahead" not in told["2024-05-02", "2024-02", "performance"]
     late = told["2024-05-02", "2024-03", "performance"]

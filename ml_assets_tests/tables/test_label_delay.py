@@ -93,3 +93,18 @@ def test_what_no_slice_can_hold_yet_is_awaited_though_it_is_known(
             monkeypatch.setenv(clock.NOW, f"{day}T12:00:00+00:00")
             build(con, shop.pipeline, shop.pipeline.node("cleaned.payments"))
             assert settled_until(con, shop.pipeline, clock.now()) == np.datetime64(settled)
+
+
+# What a closed history never can hold is not waited for.
+@pytest.mark.parametrize(("end", "april"), [(None, "2024-02-29"), ("2024-03", "2024-03-21")])
+def test_looked_back_on_a_slice_is_awaited_as_it_was_then(
+    shop: Sandbox, end: str | None, april: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.declare(lambda declared: declared["partitions"].update(end=end))
+    look_ahead(shop)
+    monkeypatch.setenv(clock.NOW, "2024-05-20T12:00:00+00:00")
+    with shop.lake() as con:
+        build(con, shop.pipeline, shop.pipeline.node("cleaned.payments"))
+        for day, last in (("02-29", "2023-12-31"), ("03-31", "2024-01-31"), ("04-01", april)):
+            then = datetime.fromisoformat(f"2024-{day}T12:00:00+00:00")
+            assert settled_until(con, shop.pipeline, then) == np.datetime64(last)
