@@ -9,7 +9,7 @@ import dagster as dg
 from ml_assets.assets.report_context import report_context
 from ml_assets.assets.step import step_asset
 from ml_assets.errors import TrackingError
-from ml_assets.tables.metrics import declared_metrics, metric_columns
+from ml_assets.tables.metrics import declared_metrics
 from ml_assets.tables.training import read
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
@@ -68,6 +68,7 @@ def newest_version(settings: Settings, pipeline: Pipeline) -> Version:
 def _evaluate(
     context: dg.AssetExecutionContext, pipeline: Pipeline, settings: Settings, version: Version
 ) -> tuple[Evaluation, TrainingRecord]:
+    from ml_assets.ml.declared import metric_columns
     from ml_assets.ml.evaluate import evaluate
     from ml_assets.registry.package import load_baselines, load_native
     from ml_assets.registry.record import read_record

@@ -9,6 +9,7 @@ import dagster as dg
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import read_at, training_code
 from ml_assets.assets.training_set import reading
+from ml_assets.tables.metrics import declared_metrics
 from ml_assets.tables.recipes import recipes
 from ml_assets.tables.training import feature_names
 from ml_assets.warehouse.settings import Settings
@@ -42,12 +43,14 @@ def _walk_and_tell(
 
 
 def _walk(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Walk:
+    from ml_assets.ml.declared import metric_columns
     from ml_assets.ml.walk import walk
 
     settings = Settings.from_environment()
     source = reading(context, pipeline)
-    names = feature_names(pipeline)
-    table, digest = read_at(pipeline, settings, source.snapshot, source.as_of, names)
+    names, declared = feature_names(pipeline), declared_metrics(pipeline)
+    read = [*names, *metric_columns(declared, names)]
+    table, digest = read_at(pipeline, settings, source.snapshot, source.as_of, read)
     folder = settings.data / "tuning"
     folder.mkdir(parents=True, exist_ok=True)
     # As in training: a search that another process still works on is not to be taken over.
@@ -61,4 +64,5 @@ def _walk(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Walk:
             study=f"{pipeline.name}-walk-{digest}-{training_code(pipeline)}",
             progress=context.log.info,
             recipes=recipes(pipeline),
+            declared=declared,
         )

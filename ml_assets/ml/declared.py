@@ -12,7 +12,7 @@ from ml_assets.ml.results import Estimate
 from ml_assets.ml.training_table import Floats, Ints, clusters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
@@ -20,6 +20,30 @@ LABEL, SCORE, DAY, CLASSES = GIVEN = ("label", "score", "day", "classes")
 """Arguments such a function may take that are no columns; `day` counts from 0."""
 BLOCKS = 60
 """Blocks of whole days that are left out in turn; with more days, neighbours share a block."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value on some rows, and without each block of their days.
+
+    The interval is from leaving out each block of days in turn (delete-a-group jackknife, Shao and
+    Tu 1995, chapter 2): rows within a day are not independent, and a function may follow what
+    happened from day to day, which a day drawn twice would break.
+    """
+
+    value: float
+    without: Floats
+    """Per block."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The value with its 95 % interval."""
+        half = _half_width(self.without)
+        return Estimate(self.value, self.value - half, self.value + half)
+
+    def minus(self, other: Measured) -> Measured:
+        """Return the paired difference; both are of the same rows, so of the same blocks."""
+        return Measured(self.value - other.value, self.without - other.without)
 
 
 @dataclass(frozen=True)
@@ -43,32 +67,35 @@ class DeclaredMetric:
         """The columns of the training table it needs."""
         return tuple(name for name in self.takes if name not in GIVEN)
 
-    def estimate(
+    def value(
         self, table: pa.Table, label: Floats, score: Floats, classes: tuple[str, ...] = ()
-    ) -> Estimate:
-        """Return its value on the rows of `table` with a 95 % interval.
+    ) -> float:
+        """Return its value on the rows of `table`, in one call.
 
         With `classes`, `label` are their numbers and `score` has a column per class.
-
-        The interval is from leaving out each block of days in turn (delete-a-group jackknife, Shao
-        and Tu 1995, chapter 2): rows within a day are not independent, and a function may follow
-        what happened from day to day, which a day drawn twice would break.
         """
-        days = clusters(table)
-        happened = np.array(classes, object)[label.astype(np.int64)] if classes else label
-        given: dict[str, Any] = {LABEL: happened, SCORE: score, DAY: days}
-        given |= {name: table[name].to_numpy() for name in self.columns}
-        values = {name: given[name] for name in self.takes if name != CLASSES}
+        return self._value(self._given(table, label, score, classes), classes)
+
+    def measure(
+        self, table: pa.Table, label: Floats, score: Floats, classes: tuple[str, ...] = ()
+    ) -> Measured:
+        """Return its value with and without each block of days: one call each."""
+        values = self._given(table, label, score, classes)
+        block = _blocks(clusters(table))
         exact = self._value(values, classes)
-        block = _blocks(days)
-        without = np.array(
-            [
-                self._value({name: value[block != left] for name, value in values.items()}, classes)
-                for left in range(int(block.max()) + 1)
-            ]
-        )
-        half = _half_width(without)
-        return Estimate(exact, exact - half, exact + half)
+        without = [
+            self._value({name: value[block != left] for name, value in values.items()}, classes)
+            for left in range(int(block.max()) + 1)
+        ]
+        return Measured(exact, np.array(without))
+
+    def _given(
+        self, table: pa.Table, label: Floats, score: Floats, classes: tuple[str, ...]
+    ) -> dict[str, Any]:
+        happened = np.array(classes, object)[label.astype(np.int64)] if classes else label
+        given: dict[str, Any] = {LABEL: happened, SCORE: score, DAY: clusters(table)}
+        given |= {name: table[name].to_numpy() for name in self.columns}
+        return {name: given[name] for name in self.takes if name != CLASSES}
 
     def _value(self, values: dict[str, Any], classes: tuple[str, ...]) -> float:
         names = {CLASSES: classes} if CLASSES in self.takes else {}
@@ -85,6 +112,12 @@ class DeclaredMetric:
                 "Return a number on every window, also with a day left out.",
             )
         return value
+
+
+def metric_columns(metrics: Sequence[DeclaredMetric], names: Sequence[str]) -> list[str]:
+    """Return the columns that `metrics` need beside `names`, each once."""
+    needed = dict.fromkeys(name for metric in metrics for name in metric.columns)
+    return [name for name in needed if name not in names]
 
 
 def _blocks(days: Ints) -> Ints:

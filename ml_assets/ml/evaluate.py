@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml_assets.errors import DeclarationError
-from ml_assets.ml import bootstrap, calibration, curves, metrics, multiclass
+from ml_assets.ml import calibration, curves, metrics, multiclass
 from ml_assets.ml.bootstrap import Resampling
 from ml_assets.ml.classes import codes
+from ml_assets.ml.declared import metric_columns
 from ml_assets.ml.importance import importance
 from ml_assets.ml.model import answers, vocabulary
 from ml_assets.ml.per_class import per_class
@@ -24,55 +25,20 @@ from ml_assets.ml.results import (
     MetricFacts,
     SliceResult,
 )
+from ml_assets.ml.scored import Scored
 from ml_assets.ml.training_table import CLUSTER, PARTITION, Bools, Floats, clusters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ml_assets.ml.baselines import Predictor
-    from ml_assets.ml.declared import DeclaredMetric
+    from ml_assets.ml.declared import DeclaredMetric, Measured
     from ml_assets.ml.model import Model
     from ml_assets.ml.spec import EvaluationSpec, ModelSpec
 
 FEWEST_CLUSTERS = 5
 """Days a slice needs before an interval from resampling days says anything."""
 MISSING = "(missing)"
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Labels and every candidate's scores on the same rows, the model's first."""
-
-    problem: str
-    label: Floats
-    scores: Mapping[str, Floats]
-    sampling: Resampling
-    classes: tuple[str, ...]
-
-    def only(self, inside: Bools) -> _Rows:
-        _, dense = np.unique(self.sampling.clusters[inside], return_inverse=True)
-        sampling = Resampling(dense, self.sampling.resamples, self.sampling.seed)
-        scores = {name: score[inside] for name, score in self.scores.items()}
-        return _Rows(self.problem, self.label[inside], scores, sampling, self.classes)
-
-    def estimate(self, name: str) -> dict[str, Estimate]:
-        return bootstrap.estimate(self.problem, self.label, self.scores[name], self.sampling)
-
-    def differences(self, name: str) -> dict[str, Estimate]:
-        """Each metric of `name` minus the model's, on the same resamples."""
-        own, other = (
-            bootstrap.measured(self.problem, self.label, score, self.sampling)
-            for score in (next(iter(self.scores.values())), self.scores[name])
-        )
-        return bootstrap.differences(other, own)
-
-    def gain(self, name: str) -> Estimate:
-        """Mean loss of `name` minus the model's: above zero, the model wins."""
-        model, other = (
-            metrics.losses(self.problem, self.label, score)
-            for score in (next(iter(self.scores.values())), self.scores[name])
-        )
-        return bootstrap.mean(other - model, self.sampling)
 
 
 def evaluate(
@@ -93,8 +59,9 @@ def evaluate(
     classes = vocabulary(table, predictors)
     scores = {p.name: answers(p, table, classes) for p in predictors}
     sampling = Resampling(clusters(table), evaluation.resamples, spec.seed)
-    every = _Rows(spec.problem, codes(table, classes), scores, sampling, classes)
-    candidates = _candidates(every, predictors, table, declared)
+    needed = table.select([CLUSTER, *metric_columns(declared, ())])
+    every = Scored(spec.problem, codes(table, classes), scores, sampling, needed, declared, classes)
+    candidates = _candidates(every, predictors)
     own = scores[model.name]
     binary, days = spec.problem == "binary", pc.min_max(table[CLUSTER]).as_py()
     rivals = replace(every, scores=_rivals(candidates, scores))
@@ -125,34 +92,29 @@ def evaluate(
     )
 
 
-def _candidates(
-    every: _Rows,
-    predictors: Sequence[Predictor],
-    table: pa.Table,
-    declared: Sequence[DeclaredMetric],
-) -> list[Candidate]:
+def _candidates(every: Scored, predictors: Sequence[Predictor]) -> list[Candidate]:
     """Return the model, then the baselines by the primary metric, worst first."""
-    model, *baselines = (_candidate(every, one, table, declared) for one in predictors)
+    own = every.own(predictors[0].name)
+    model, *baselines = (_candidate(every, one, own) for one in predictors)
     primary = metrics.PRIMARY[every.problem]
     return [model, *sorted(baselines, key=lambda c: -c.metrics[primary].value)]
 
 
-def _candidate(
-    every: _Rows, predictor: Predictor, table: pa.Table, declared: Sequence[DeclaredMetric]
-) -> Candidate:
+def _candidate(every: Scored, predictor: Predictor, models: Mapping[str, Measured]) -> Candidate:
+    """Return what is measured of a candidate beside what declared metrics say of the model."""
     name = predictor.name
+    is_model = name == next(iter(every.scores))
     measured = every.estimate(name)
     if every.problem == "binary":
         measured["observed_expected"] = calibration.observed_expected(
             every.label, every.scores[name], every.sampling
         )
-    measured |= {
-        metric.name: metric.estimate(table, every.label, every.scores[name], every.classes)
-        for metric in declared
-    }
-    if name == next(iter(every.scores)):
+    own = models if is_model else every.own(name)
+    measured |= {key: one.estimate for key, one in own.items()}
+    if is_model:
         return Candidate(name, predictor.description, measured)
-    differences = every.differences(name)
+    paired = {key: one.minus(models[key]).estimate for key, one in own.items()}
+    differences = every.differences(name) | paired
     return Candidate(name, predictor.description, measured, every.gain(name), differences)
 
 
@@ -163,7 +125,7 @@ def _rivals(candidates: Sequence[Candidate], scores: Mapping[str, Floats]) -> di
 
 
 def _slices(
-    rivals: _Rows, table: pa.Table, dimension: str, evaluation: EvaluationSpec
+    rivals: Scored, table: pa.Table, dimension: str, evaluation: EvaluationSpec
 ) -> list[SliceResult]:
     """Return one result per value of a column: partitions in order, other values by size."""
     if dimension not in table.column_names:
@@ -178,7 +140,7 @@ def _slices(
 
 
 def _slice(
-    rivals: _Rows, dimension: str, value: str, inside: Bools, evaluation: EvaluationSpec
+    rivals: Scored, dimension: str, value: str, inside: Bools, evaluation: EvaluationSpec
 ) -> SliceResult:
     label = rivals.label[inside]
     binary = rivals.problem == "binary"
@@ -191,17 +153,18 @@ def _slice(
     return SliceResult(dimension, value, len(label), positives, measured)
 
 
-def _compare(rivals: _Rows) -> dict[str, Estimate]:
+def _compare(rivals: Scored) -> dict[str, Estimate]:
     """Return the model's metrics, the best baseline's as baseline_<metric>, and the gain."""
     model, *others = rivals.scores
-    measured = rivals.estimate(model)
+    measured = rivals.estimate(model) | rivals.own_defined(model)
     for name in others:
-        measured |= {f"baseline_{key}": value for key, value in rivals.estimate(name).items()}
+        found = rivals.estimate(name) | rivals.own_defined(name)
+        measured |= {f"baseline_{key}": value for key, value in found.items()}
         measured["gain"] = rivals.gain(name)
     return measured
 
 
-def _curves(rivals: _Rows, curve: Callable[[Floats, Floats], Curve]) -> dict[str, Curve]:
+def _curves(rivals: Scored, curve: Callable[[Floats, Floats], Curve]) -> dict[str, Curve]:
     if rivals.problem != "binary":
         return {}
     return {name: curve(rivals.label, score) for name, score in rivals.scores.items()}

@@ -24,7 +24,8 @@ class Candidate:
     gain: Estimate | None = None
     """Mean loss of this candidate minus the model's on the same rows: above zero the model wins."""
     differences: dict[str, Estimate] = field(default_factory=dict)
-    """Each standard metric of this candidate minus the model's, on the same rows and resamples."""
+    """Each metric of this candidate minus the model's, on the same rows and resamples; declared
+    ones on the same days left out."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class SliceResult:
     rows: int
     positives: int | None
     metrics: dict[str, Estimate] | None
-    """The model's by name, the best baseline's as `baseline_<name>` and the paired `gain`; None
-    where support is too small to say anything."""
+    """The model's by name, the best baseline's as `baseline_<name>` and the paired `gain`; declared
+    ones where they have a value. None where support is too small to say anything."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ml_assets.ml.baselines import Predictor
     from ml_assets.ml.custom import Recipe
+    from ml_assets.ml.declared import DeclaredMetric
     from ml_assets.ml.spec import ModelSpec
     from ml_assets.ml.split import Windows
 
@@ -82,8 +83,12 @@ def walk(
     study: str,
     progress: Callable[[str], None],
     recipes: Sequence[Recipe] = (),
+    declared: Sequence[DeclaredMetric] = (),
 ) -> Walk:
-    """Fit and test once per partition from `spec.split.walk_forward_from` on."""
+    """Fit and test once per partition from `spec.split.walk_forward_from` on.
+
+    `table` has the columns that the pipeline's own metrics, `declared`, need beside `features`.
+    """
     search = TuningSpec(trials=spec.tuning.walk_forward_trials)
     spec = replace(spec, tuning=search)
     partitions = table[PARTITION].unique().to_pylist()
@@ -91,7 +96,7 @@ def walk(
     for cut in split.walk_forward(partitions, spec.split):
         windows = split.settled(cut, table)
         name = f"{study}-{windows.test[0]}"
-        step = _step(table, features, spec, windows, storage, name, recipes)
+        step = _step(table, features, spec, windows, storage, name, recipes, declared)
         steps.append(step)
         shown = ", ".join(f"{name} {value:.4f}" for name, value in step.metrics["tuned"].items())
         progress(f"{step.partition}: {step.rows:,} rows, {shown}")
@@ -106,6 +111,7 @@ def _step(
     storage: str,
     study: str,
     recipes: Sequence[Recipe],
+    declared: Sequence[DeclaredMetric],
 ) -> Step:
     fitted = fit(table, features, spec, windows, storage, study, lambda *_: None, recipes)
     parts = split.cut(table, windows.train, windows.test)
@@ -118,10 +124,11 @@ def _step(
     found |= {"untuned": untuned, "tuned": found.pop(LIGHTGBM)}
     classes = vocabulary(parts.after, found.values())
     label = codes(parts.after, classes)
-    measured = {
-        name: metrics.measure(spec.problem, label, answers(item, parts.after, classes))
-        for name, item in found.items()
-    }
+    measured = {}
+    for name, item in found.items():
+        score = answers(item, parts.after, classes)
+        own = {one.name: one.value(parts.after, label, score, classes) for one in declared}
+        measured[name] = metrics.measure(spec.problem, label, score) | own
     return Step(windows.test[0], parts.after.num_rows, measured)
 
 

@@ -38,10 +38,7 @@ def render(evaluation: Evaluation, context: ReportContext) -> str:
             tiles=view.tiles(evaluation),
             columns=columns,
             partition_columns=view.measured(columns, evaluation.by_partition),
-            slice_columns=view.measured(
-                {key: columns[key] for key in (evaluation.primary, charted(evaluation))},
-                evaluation.by_slice,
-            ),
+            slice_columns=view.measured(_for_slices(evaluation, columns), evaluation.by_slice),
             bin_places=formats.decimals([part.predicted for part in evaluation.calibration]),
             rows=view.rows(evaluation),
             duels=duels(evaluation),
@@ -91,6 +88,12 @@ def environment() -> Environment:
         "stack": _stack,
     }
     return made
+
+
+def _for_slices(evaluation: Evaluation, columns: dict[str, int]) -> dict[str, int]:
+    """Return the primary and the comparing metric and what the pipeline declares: not all fit."""
+    shown = (evaluation.primary, charted(evaluation), *evaluation.declared)
+    return {key: columns[key] for key in shown}
 
 
 def _over_time(evaluation: Evaluation) -> dict[str, Markup]:

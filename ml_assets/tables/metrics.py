@@ -35,12 +35,6 @@ def declared_metrics(pipeline: Pipeline) -> list[DeclaredMetric]:
     return list(found.values())
 
 
-def metric_columns(metrics: Sequence[DeclaredMetric], names: Sequence[str]) -> list[str]:
-    """Return the columns that `metrics` need beside `names`, each once."""
-    needed = dict.fromkeys(name for metric in metrics for name in metric.columns)
-    return [name for name in needed if name not in names]
-
-
 def _metric(pipeline: Pipeline, spec: MetricSpec, known: Sequence[str]) -> DeclaredMetric:
     function = load_function(pipeline.folder, spec.function)
     takes = tuple(name for name, rule in function.parameters.items() if rule.default is rule.empty)

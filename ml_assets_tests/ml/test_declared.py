@@ -17,9 +17,12 @@ from ml_assets.ml.evaluate import evaluate
 from ml_assets.ml.results import MetricFacts
 from ml_assets.ml.spec import EvaluationSpec, MetricSpec
 from ml_assets.ml.training_table import labels
+from ml_assets.reports.report import render
+from ml_assets.reports.winners import duels
 from ml_assets_tests.ml.data import model_spec, replace, training_table
 from ml_assets_tests.ml.test_boost import trained
 from ml_assets_tests.ml.test_multiclass import SPEC, three
+from ml_assets_tests.reports.samples import context
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -56,7 +59,7 @@ def test_the_interval_of_a_mean_over_days_is_the_textbook_one(counts: list[int],
     day = table["_cluster"].to_numpy()
     means = np.array([score[day == number].mean() for number in range(len(counts))])
     error = means.std(ddof=1) / np.sqrt(len(counts))
-    found = MEAN.estimate(table, labels(table), score)
+    found = MEAN.measure(table, labels(table), score).estimate
     assert found.value == pytest.approx(means.mean())
     assert (found.high - found.low) / 2 == pytest.approx(t.ppf(0.975, len(counts) - 1) * error)
 
@@ -70,7 +73,7 @@ def test_many_days_are_left_out_in_blocks() -> None:
 
     table = days([2] * 365)
     metric = DeclaredMetric("counting", "", False, counting, ("day",))
-    found = metric.estimate(table, labels(table), np.zeros(table.num_rows))
+    found = metric.measure(table, labels(table), np.zeros(table.num_rows)).estimate
     assert (found.low, found.high) == (1, 1)
     assert len(calls) == BLOCKS + 1
     assert calls[0] == 365
@@ -121,6 +124,59 @@ def test_of_several_classes_labels_are_texts_and_the_classes_have_names() -> Non
     assert metric.columns == ()
 
 
+def test_a_rival_is_compared_day_by_day() -> None:
+    """Days differ by far more than the two do: only the paired interval shows who is better."""
+    from ml_assets.ml.baselines import Constant
+
+    rng = np.random.default_rng(3)
+    table = days([20] * 30)
+    level, noise = np.repeat(rng.normal(0, 1, 30), 20), rng.normal(0, 0.01, 600)
+    own, other = (MEAN.measure(table, np.zeros(600), level + add) for add in (0.0, 0.1 + noise))
+    paired = other.minus(own).estimate
+    assert paired.value == pytest.approx(0.1, abs=0.01)
+    assert 0 < paired.low < 0.1 < paired.high
+    assert other.estimate.low < own.estimate.high
+
+    table, spec = training_table(1000, seed=1), model_spec()
+    evaluation = EvaluationSpec(resamples=50)
+    base = Constant.fit(table, "binary")
+    found = evaluate(trained(), [base], table, spec, evaluation, declared=[MEAN, LATE])
+    (duel,) = duels(found)
+    model, constant = found.candidates
+    for name in ("daily_mean", "late_flights"):
+        between = duel.differences[name].estimate
+        values = constant.metrics[name].value - model.metrics[name].value
+        assert between.value == pytest.approx(values)
+    # It does not depend on the score, so that nobody can win on it.
+    assert duel.differences["late_flights"].winner is None
+
+
+def test_a_part_of_the_rows_has_it_where_it_is_defined() -> None:
+    from ml_assets.ml.baselines import Constant
+
+    def share_of_one(label: Floats, carrier: object) -> float:
+        own = np.asarray(carrier) == "C1"
+        return float(label[own].sum() / own.sum())
+
+    share = DeclaredMetric("one", "", False, share_of_one, ("label", "carrier"))
+    table = training_table(1000, seed=1)
+    evaluation = EvaluationSpec(slices=("carrier",), resamples=50, minimum_support=50)
+    base = Constant.fit(table, "binary")
+    found = evaluate(trained(), [base], table, model_spec(), evaluation, declared=[MEAN, share])
+    parts = {one.value: one.metrics for one in found.by_slice if one.metrics}
+    assert len(parts) > 1
+    for carrier, measured in parts.items():
+        inside = np.array(table["carrier"].to_pylist()) == carrier
+        assert measured["baseline_daily_mean"].value == pytest.approx(base.value)
+        assert ("one" in measured) == ("baseline_one" in measured) == (carrier == "C1")
+        if carrier == "C1":
+            assert measured["one"].value == pytest.approx(labels(table)[inside].mean())
+    page = render(found, context())
+    for section in ("candidates", "winners", "time", "slices"):
+        shown = page.split(f'id="{section}"')[1].split("</table>")[0]
+        assert "Daily mean</th>" in shown, section
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [("nan", "The metric daily_mean is nan on 4 rows"), ("x", "daily_mean failed: ValueError")],
@@ -128,12 +184,12 @@ def test_of_several_classes_labels_are_texts_and_the_classes_have_names() -> Non
 def test_a_metric_without_a_number_is_named(value: str, words: str) -> None:
     broken = changed(MEAN, call=lambda score, day: float(value))
     with pytest.raises(DataError, match=words):
-        broken.estimate(days([2, 2]), np.zeros(4), np.zeros(4))
+        broken.measure(days([2, 2]), np.zeros(4), np.zeros(4))
 
 
 def test_one_day_gives_no_interval() -> None:
     with pytest.raises(DataError, match="at least two days"):
-        MEAN.estimate(days([3]), np.zeros(3), np.zeros(3))
+        MEAN.measure(days([3]), np.zeros(3), np.zeros(3))
 
 
 def test_a_metric_is_declared_in_one_word() -> None:

@@ -9,23 +9,31 @@ import pytest
 
 from ml_assets.ml import boost, metrics, split, tune
 from ml_assets.ml import codec as codecs
+from ml_assets.ml.declared import DeclaredMetric
 from ml_assets.ml.spec import SplitSpec, TuningSpec
 from ml_assets.ml.training_table import PARTITION, labels
 from ml_assets.ml.walk import Step, Walk, walk
 from ml_assets_tests.ml.data import FEATURES, model_spec, replace, training_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pyarrow as pa
 
     from ml_assets.ml.spec import Parameter
+    from ml_assets.ml.training_table import Floats, Ints
 
 SPLIT = SplitSpec(test=1, tune=1, walk_forward_from="2013-03")
 CANDIDATES = ["constant", "rate", "linear", "untuned", "tuned"]
 
 
-def walked(table: pa.Table, folder: Path, **settings: Any) -> Walk:  # noqa: ANN401
+def walked(
+    table: pa.Table,
+    folder: Path,
+    declared: Sequence[DeclaredMetric] = (),
+    **settings: Any,  # noqa: ANN401
+) -> Walk:
     folder.mkdir(exist_ok=True)
     given = {
         "threads": 1,
@@ -40,6 +48,7 @@ def walked(table: pa.Table, folder: Path, **settings: Any) -> Walk:  # noqa: ANN
         storage=f"sqlite:///{folder}/walk.db",
         study="walk",
         progress=lambda text: None,
+        declared=declared,
     )
 
 
@@ -105,6 +114,29 @@ def test_its_budget_counts_trials(table: pa.Table, tmp_path: Path) -> None:
         "walk-2013-03": 3,
         "walk-2013-04": 3,
     }
+
+
+def test_the_pipelines_own_metrics_stand_beside_the_standard_ones(
+    table: pa.Table, found: Walk, tmp_path: Path
+) -> None:
+    def alarms(score: Floats, flight: Ints) -> float:
+        return float((score * flight).mean())
+
+    own = DeclaredMetric("alarms", "", True, alarms, ("score", "flight"))
+    shown = walked(table, tmp_path, declared=[own])
+    march = np.array(table[PARTITION].to_pylist()) == "2013-03"
+    flights = table["flight"].to_numpy()[march]
+    for with_own, without in zip(shown.steps, found.steps, strict=True):
+        for candidate, measured in without.metrics.items():
+            assert {**with_own.metrics[candidate]}.pop("alarms") > 0
+            assert with_own.metrics[candidate].items() >= measured.items()
+    constant = shown.steps[0].metrics["constant"]
+    rate, base = labels(table)[march].mean(), constant["alarms"] / flights.mean()
+    loss = -rate * np.log(base) - (1 - rate) * np.log(1 - base)
+    assert constant["log_loss"] == pytest.approx(loss)
+    assert shown.markdown().startswith(
+        "| | rows | auc | average_precision | log_loss | brier | alarms |"
+    )
 
 
 def test_regression_is_walked_too(tmp_path: Path) -> None:

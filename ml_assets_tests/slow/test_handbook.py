@@ -67,7 +67,7 @@ class Protocol:
         label = labels(self.test)
         card_precision, _ = declared_metrics(self.pipeline)
         ranked = metrics.auc(label, score), metrics.average_precision(label, score)
-        return (*ranked, card_precision.estimate(self.test, label, score).value)
+        return (*ranked, card_precision.value(self.test, label, score))
 
 
 def build_weeks(box: Sandbox) -> pa.Table:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_assets.errors import DeclarationError
-from ml_assets.tables.metrics import declared_metrics, metric_columns
+from ml_assets.ml.declared import metric_columns
+from ml_assets.tables.metrics import declared_metrics
 from ml_assets_tests.shop import ask_for_classes
 
 if TYPE_CHECKING:
