@@ -7,13 +7,11 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import ml_assets.pipelines
-from ml_assets_tests.sandbox import Sandbox, copied
+from ml_assets_tests.sandbox import Sandbox, copied, example
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHOP = Path(ml_assets.pipelines.__file__).parent / "shop"
 HEADER = ("customer_id", "date", "number_of_cds", "dollar_value")
 
 
@@ -37,7 +35,7 @@ def write_shop(root: Path, orders: Sequence[Sequence[str]], *, month_end: bool =
 
     At `month_end` all customers are observed on the last day of the month.
     """
-    box = copied(SHOP, root)
+    box = copied(example("shop"), root)
     with box.source("purchases").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *orders])
     if month_end:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ml_assets.pipelines
-from ml_assets_tests.sandbox import Sandbox
+from ml_assets_tests.sandbox import Sandbox, example
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-PAYMENTS = Path(ml_assets.pipelines.__file__).parent / "payments"
 SMALL = {"customers": 60, "terminals": 150}
 """Options of the generator; so few terminals stand apart, and some customers reach none."""
 LAST = "2018-06-10"
@@ -24,7 +22,7 @@ def write_payments(
 ) -> Sandbox:
     """Write a copy of the payments pipeline under `root` whose stream is small, to day `end`."""
     box = Sandbox(root, "payments")
-    shutil.copytree(PAYMENTS, box.folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(example("payments"), box.folder, ignore=shutil.ignore_patterns("__pycache__"))
 
     def shrink(declared: dict[str, Any]) -> None:
         declared["raw"]["transactions"]["source"]["options"] = dict(options)

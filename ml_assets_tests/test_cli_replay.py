@@ -11,7 +11,7 @@ from ml_assets.cli import main
 from ml_assets.component.pipeline import load_folder
 from ml_assets.errors import MLAssetsError
 from ml_assets.replay import replay as replays
-from ml_assets_tests.sample import FLIGHTS
+from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from ml_assets.warehouse.settings import Settings
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 def test_a_replay_begins_where_the_walk_forward_does(
     given: tuple[str | None, str | None], bounds: tuple[str, str]
 ) -> None:
-    assert cli_replay._bounds(load_folder(FLIGHTS), *given) == bounds
+    assert cli_replay._bounds(load_folder(example("flights")), *given) == bounds
 
 
 def test_where_nothing_is_declared_three_partitions_are_trained_on() -> None:
-    flights = load_folder(FLIGHTS)
+    flights = load_folder(example("flights"))
     split = replace(flights.declaration.model.split, walk_forward_from=None)
     model = replace(flights.declaration.model, split=split)
     changed = flights.declaration.model_copy(update={"model": model})
@@ -41,7 +41,7 @@ def test_where_nothing_is_declared_three_partitions_are_trained_on() -> None:
 
 
 def test_a_bound_that_is_no_partition_is_named() -> None:
-    flights = load_folder(FLIGHTS)
+    flights = load_folder(example("flights"))
     with pytest.raises(MLAssetsError, match="--to 2014-01 is no partition of flights that is over"):
         cli_replay._bounds(flights, None, "2014-01")
 
@@ -52,6 +52,6 @@ def test_ctrl_c_says_how_to_go_on(settings: Settings, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(replays, "replay", interrupted)
     monkeypatch.setenv("DAGSTER_HOME", str(settings.data))
-    done = CliRunner().invoke(main, ["replay", "flights"])
+    done = CliRunner().invoke(main, ["replay", example("flights").name])
     assert done.exit_code == 1
     assert "Stopped; the same command goes on." in done.output

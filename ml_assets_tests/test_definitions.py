@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ml_assets_tests.automation.sandbox import FLIGHTS, SHOP, Sandbox, edit, make_sandbox
+from ml_assets_tests.automation.sandbox import SHOP, Sandbox, edit, make_sandbox
+from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +42,8 @@ CLASH = EXTRA.replace('"extra", "notes"', '"clash", "model"')
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     sandbox = make_sandbox(tmp_path_factory.mktemp("definitions"))
-    sandbox.add("flights", FLIGHTS)
-    sandbox.add("trips", FLIGHTS)
+    sandbox.add("flights", example("flights"))
+    sandbox.add("trips", example("flights"))
     for name in ("extra", "syntax", "unknown", "nosql", "main", "python", "clash"):
         sandbox.add(name, SHOP)
     folder = sandbox.pipelines
@@ -141,6 +142,6 @@ def test_validation_passes_otherwise(sandbox: Sandbox) -> None:
 @pytest.mark.slow
 def test_strict_validation_of_good_pipelines_passes(tmp_path: Path) -> None:
     sandbox = make_sandbox(tmp_path)
-    sandbox.add("flights", FLIGHTS)
+    sandbox.add("flights", example("flights"))
     code, text = validate(sandbox, ML_ASSETS_STRICT="1")
     assert code == 0, text

@@ -8,7 +8,7 @@ import dagster as dg
 
 from ml_assets.assets.lineage import Lineage, table_lineage
 from ml_assets.component.pipeline import load_folder
-from ml_assets_tests.sample import FLIGHTS
+from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from ml_assets_tests.sandbox import Sandbox
@@ -51,7 +51,7 @@ def test_dagster_is_told_the_assets_keys(shop_as_built: Sandbox) -> None:
 
 
 def test_a_feature_of_the_flights_can_be_followed_to_the_file() -> None:
-    lineage = table_lineage(load_folder(FLIGHTS))
+    lineage = table_lineage(load_folder(example("flights")))
     operations, weather = lineage["features", "operations"], lineage["features", "weather"]
     assert "cleaned.departures.departure_delay" in origins(operations, "origin_delay_3h")
     assert "raw.flights.dep_delay" in roots(operations, "origin_delay_3h")

@@ -16,8 +16,7 @@ from ml_assets.component.pipeline import load_folder
 from ml_assets.errors import StorageError
 from ml_assets.registry.record import TrainingRecord, environment, read_record
 from ml_assets.tables.training import feature_names
-from ml_assets_tests.sample import FLIGHTS
-from ml_assets_tests.sandbox import ignore_waiting
+from ml_assets_tests.sandbox import example, ignore_waiting
 
 if TYPE_CHECKING:
     from ml_assets.assets.train import Trained
@@ -169,7 +168,7 @@ def year(until: datetime) -> pa.Table:
 def test_a_challenger_is_held_out_as_the_policy_says(
     now: datetime, window: dict[str, Any], train_on: list[str], test_on: list[str]
 ) -> None:
-    flights = load_folder(FLIGHTS)
+    flights = load_folder(example("flights"))
     declared = flights.declaration
     policy = replace(declared.retraining, window=replace(declared.retraining.window, **window))
     pipeline = replace(flights, declaration=declared.model_copy(update={"retraining": policy}))

@@ -17,7 +17,6 @@ import ml_assets
 
 PACKAGE = Path(ml_assets.__file__).parent
 REPOSITORY = PACKAGE.parent
-FLIGHTS = PACKAGE / "pipelines" / "flights"
 SHOP = Path(__file__).parent / "shop"
 ORDERS = """
     SELECT

@@ -8,8 +8,7 @@ import pytest
 
 from ml_assets.backtest.policies import policies
 from ml_assets.errors import DeclarationError
-from ml_assets_tests.sample import FLIGHTS
-from ml_assets_tests.sandbox import copied
+from ml_assets_tests.sandbox import copied, example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +31,8 @@ def names(given: list[str], pipeline: Pipeline) -> list[str]:
 def test_the_ends_of_the_scale_are_always_there(weekly: Pipeline, tmp_path: Path) -> None:
     assert names(["defs"], weekly) == ["never", "weekly", "defs"]
     assert names(["weekly", "never", "defs", "defs"], weekly) == ["never", "weekly", "defs"]
-    assert names(["defs"], copied(FLIGHTS, tmp_path).pipeline) == ["never", "monthly", "defs"]
+    monthly = copied(example("flights"), tmp_path).pipeline
+    assert names(["defs"], monthly) == ["never", "monthly", "defs"]
 
 
 def test_without_a_name_all_are_compared(weekly: Pipeline) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ml_assets.component.pipeline import load_folder
 from ml_assets.lineage.registered import Live, live, tables_read
 from ml_assets.warehouse.appended import PromotionRow
-from ml_assets_tests.sample import FLIGHTS
+from ml_assets_tests.sandbox import example
 
 START = datetime(2013, 6, 1, tzinfo=UTC)
 
@@ -27,7 +27,7 @@ START = datetime(2013, 6, 1, tzinfo=UTC)
 def test_a_version_reads_the_tables_of_its_features_the_entities_and_the_label(
     features: list[str], tables: set[str]
 ) -> None:
-    found = tables_read(load_folder(FLIGHTS), features)
+    found = tables_read(load_folder(example("flights")), features)
     assert found == {"cleaned.arrivals", *(f"features.{name}" for name in tables)}
 
 

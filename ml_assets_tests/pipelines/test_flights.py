@@ -8,7 +8,7 @@ import pytest
 
 from ml_assets.component.pipeline import load_folder
 from ml_assets.tables.summary import table_metadata
-from ml_assets_tests.sample import FLIGHTS
+from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets_tests.sandbox import Sandbox
 
+FLIGHTS = example("flights")
 pytestmark = pytest.mark.slow
 
 DIRT = [

@@ -19,7 +19,7 @@ from ml_assets.tables.plan import Stored
 from ml_assets.tables.time_travel import travel
 from ml_assets.warehouse import ledger
 from ml_assets_tests.payments import PAYMENTS, write_payments
-from ml_assets_tests.sandbox import RUN, build, build_all, contents, planned, refresh
+from ml_assets_tests.sandbox import RUN, build, build_all, contents, example, planned, refresh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 START = datetime(2018, 4, 1, tzinfo=UTC)
 TINY = {"customers": 30, "terminals": 60, "days": 50}
+PAYMENTS = example("payments")
 MADE = load_function(PAYMENTS, "payments.py:transactions")
 METRIC = load_function(PAYMENTS, "payments.py:card_precision")
 COST = load_function(PAYMENTS, "payments.py:cost_per_payment")

@@ -34,8 +34,8 @@ from ml_assets.tables.recipes import recipes
 from ml_assets.tables.summary import table_metadata
 from ml_assets.tables.training import feature_names, read
 from ml_assets.warehouse import ledger
-from ml_assets_tests.cdnow import SHOP, dataset, master, sample, write_shop
-from ml_assets_tests.sandbox import build_all, planned
+from ml_assets_tests.cdnow import dataset, master, sample, write_shop
+from ml_assets_tests.sandbox import build_all, example, planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets_tests.sandbox import Sandbox
 
+SHOP = example("shop")
 LIKELIHOOD = load_function(SHOP, "bg_nbd.py:log_likelihood").call
 PUBLISHED = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 """Fader, Hardie and Lee (2005), table 2."""

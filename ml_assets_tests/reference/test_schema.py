@@ -15,9 +15,6 @@ from ml_assets_tests.sandbox import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
-FLIGHTS = next(folder for folder in FOLDERS if folder.name == "flights")
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +24,26 @@ def validator() -> Draft202012Validator:
     return Draft202012Validator(found)
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_every_pipeline_is_valid(validator: Draft202012Validator, folder: Path) -> None:
-    text = (folder / "defs.yaml").read_text(encoding="utf-8")
+@pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)
+def text(request: pytest.FixtureRequest) -> str:
+    """The defs.yaml of each pipeline."""
+    return str((request.param / "defs.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def document(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def first(tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return next(iter(tables.values()))
+
+
+def test_every_pipeline_is_valid(
+    validator: Draft202012Validator, text: str, document: dict[str, Any]
+) -> None:
     assert text.startswith("# yaml-language-server: $schema=../defs.schema.json\n")
-    document = yaml.safe_load(text)
     assert [error.message for error in validator.iter_errors(document)] == []
 
 
@@ -41,7 +53,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "a wrong choice": lambda a: a["model"].update(problem="ranking"),
     "text for a number": lambda a: a["model"]["split"].update(test="many"),
     "a number out of range": lambda a: a["retraining"].update(breaker=0),
-    "an unknown rule of a column": lambda a: a["cleaned"]["planes"]["columns"].update(
+    "an unknown rule of a column": lambda a: first(a["cleaned"])["columns"].update(
         seats={"type": "SMALLINT", "minimum": 1}
     ),
     "a list for a text": lambda a: a.update(time_zone=["UTC"]),
@@ -50,9 +62,8 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_the_schema_refuses_what_the_declaration_refuses(
-    validator: Draft202012Validator, name: str
+    validator: Draft202012Validator, document: dict[str, Any], name: str
 ) -> None:
-    document = yaml.safe_load((FLIGHTS / "defs.yaml").read_text(encoding="utf-8"))
     document["attributes"].setdefault("retraining", {})
     changed = copy.deepcopy(document)
     CHANGES[name](changed["attributes"])
@@ -74,10 +85,13 @@ def test_the_schema_refuses_what_the_declaration_refuses(
     ],
 )
 def test_a_source_has_the_keys_of_its_kind(
-    validator: Draft202012Validator, source: dict[str, Any], *, valid: bool
+    validator: Draft202012Validator,
+    document: dict[str, Any],
+    source: dict[str, Any],
+    *,
+    valid: bool,
 ) -> None:
-    document = yaml.safe_load((FLIGHTS / "defs.yaml").read_text(encoding="utf-8"))
-    document["attributes"]["raw"]["planes"]["source"] = source
+    first(document["attributes"]["raw"])["source"] = source
     assert validator.is_valid(document) is valid
 
 

@@ -10,7 +10,7 @@ from ml_assets.component.pipeline import load_folder
 from ml_assets.errors import MLAssetsError
 from ml_assets.replay.calendar import Tick, decisions_between, opened, refresh_after, ticks
 from ml_assets.tables.declaration import PartitionSpec, ScheduleSpec
-from ml_assets_tests.sample import FLIGHTS
+from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def flights() -> Pipeline:
-    return load_folder(FLIGHTS)
+    return load_folder(example("flights"))
 
 
 def by_day(flights: Pipeline, cron: str | None) -> Pipeline:

@@ -11,7 +11,7 @@ from ml_assets.component.pipeline import load_folder
 from ml_assets.errors import MLAssetsError
 from ml_assets.replay import kept
 from ml_assets.replay.root import Root
-from ml_assets_tests.sample import FLIGHTS
+from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +94,7 @@ def test_a_forgotten_replay_begins_anew_under_its_lock(root: Root) -> None:
 
 def test_a_changed_declaration_is_named_until_the_replay_is_forgotten(tmp_path: Path) -> None:
     folder = tmp_path / "flights"
-    shutil.copytree(FLIGHTS, folder)
+    shutil.copytree(example("flights"), folder)
     pipeline, root = load_folder(folder), Root(tmp_path / "replay")
     kept.require_same(root, pipeline)
     kept.require_same(root, pipeline)

@@ -11,7 +11,7 @@ from ml_assets.replay.drawn import over_time
 from ml_assets.replay.pages import as_csv, page, write_pages
 from ml_assets.replay.root import Root
 from ml_assets_tests.replay.periods import APRIL, MAY
-from ml_assets_tests.sample import FLIGHTS
+from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def test_the_csv_has_a_column_per_bound() -> None:
 
 
 def test_the_page_escapes_what_data_says_and_fetches_nothing() -> None:
-    text = page(load_folder(FLIGHTS), [APRIL, MAY])
+    text = page(load_folder(example("flights")), [APRIL, MAY])
     assert "&lt;b&gt;1.21&lt;/b&gt;" in text
     assert "http" not in text.replace("http-equiv", "")
     assert "gate: 3 goes live" in text
@@ -47,7 +47,7 @@ def test_the_chart_marks_where_a_version_went_live() -> None:
 
 
 def test_all_files_are_written_beside_the_replay(tmp_path: Path) -> None:
-    paths = write_pages(Root(tmp_path), load_folder(FLIGHTS), [APRIL, MAY])
+    paths = write_pages(Root(tmp_path), load_folder(example("flights")), [APRIL, MAY])
     assert list(paths) == ["Page", "Table", "JSON", "Report", "Log"]
     found = json.loads(paths["JSON"].read_text())
     assert found[0]["metrics"]["auc"] == {"value": 0.7102, "low": 0.69, "high": 0.73}

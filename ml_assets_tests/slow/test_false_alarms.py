@@ -25,8 +25,7 @@ from ml_assets.monitors.reference import make_reference
 from ml_assets.monitors.resample import WEEK, draw_windows
 from ml_assets.monitors.residuals import Residuals, between_days, residuals, standardise
 from ml_assets.tables.training import feature_names, read
-from ml_assets_tests.sample import FLIGHTS
-from ml_assets_tests.sandbox import Sandbox, build_all
+from ml_assets_tests.sandbox import Sandbox, build_all, example
 
 if TYPE_CHECKING:
     from ml_assets.ml.training_table import Ints
@@ -53,7 +52,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Days:
     import shutil
 
     box = Sandbox(tmp_path_factory.mktemp("year"), "flights")
-    shutil.copytree(FLIGHTS, box.folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(example("flights"), box.folder, ignore=shutil.ignore_patterns("__pycache__"))
     names = feature_names(box.pipeline)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in box.environment.items():

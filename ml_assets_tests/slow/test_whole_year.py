@@ -17,8 +17,7 @@ from ml_assets.registry.record import read_record
 from ml_assets.tables.training import feature_names, read
 from ml_assets_tests.assets.running import prove
 from ml_assets_tests.finished import Finished
-from ml_assets_tests.sample import FLIGHTS
-from ml_assets_tests.sandbox import Sandbox, build_all
+from ml_assets_tests.sandbox import Sandbox, build_all, example
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +33,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     import shutil
 
     box = Sandbox(tmp_path_factory.mktemp("year"), "flights")
-    shutil.copytree(FLIGHTS, box.folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(example("flights"), box.folder, ignore=shutil.ignore_patterns("__pycache__"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(box.root)
         for name, value in box.environment.items():

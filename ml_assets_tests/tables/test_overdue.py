@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from ml_assets.tables.overdue import expected, freshness_found
 from ml_assets.tables.plan import Stored
 from ml_assets.warehouse.ledger import Slice
-from ml_assets_tests.sample import FLIGHTS
-from ml_assets_tests.sandbox import copied
+from ml_assets_tests.sandbox import copied, example
 
 if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
@@ -29,7 +28,7 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pipeline]:
     """Histories that go on, by the length of their partitions."""
     found = {}
     for every, start in STARTS.items():
-        box = copied(FLIGHTS, tmp_path_factory.mktemp(every))
+        box = copied(example("flights"), tmp_path_factory.mktemp(every))
         box.declare(partial(_cut, {"every": every, "start": start}))
         found[every] = box.pipeline
     return found
@@ -91,7 +90,7 @@ def test_a_day_of_25_hours_is_one_day_of_grace(histories: dict[str, Pipeline]) -
 
 
 def test_nothing_is_expected_of_a_closed_history(tmp_path_factory: pytest.TempPathFactory) -> None:
-    closed = copied(FLIGHTS, tmp_path_factory.mktemp("closed")).pipeline
+    closed = copied(example("flights"), tmp_path_factory.mktemp("closed")).pipeline
     assert expected(closed, datetime(2030, 1, 1, tzinfo=UTC)) is None
 
 

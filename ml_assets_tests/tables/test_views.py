@@ -17,8 +17,7 @@ from ml_assets.tables.looks import false_alarm_rate
 from ml_assets.tables.views import View, views
 from ml_assets.warehouse.slices import ensure_table
 from ml_assets_tests.monitors.world import world
-from ml_assets_tests.sample import FLIGHTS
-from ml_assets_tests.sandbox import copied
+from ml_assets_tests.sandbox import copied, example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,12 +79,12 @@ def test_nothing_was_before_the_first_window() -> None:
 
 @pytest.fixture
 def of_months(tmp_path: Path) -> Pipeline:
-    return copied(FLIGHTS, tmp_path / "months").pipeline
+    return copied(example("flights"), tmp_path / "months").pipeline
 
 
 @pytest.fixture
 def of_days(tmp_path: Path) -> Pipeline:
-    box = copied(FLIGHTS, tmp_path / "days")
+    box = copied(example("flights"), tmp_path / "days")
     days = {"every": "day", "start": "2013-01-01", "end": "2013-12-31"}
     box.declare(lambda declared: declared.update(partitions=days))
     return box.pipeline
