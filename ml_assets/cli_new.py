@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("--from", "file", required=True, help="CSV (also .zip, .gz), Parquet or JSON lines.")
+@click.option(
+    "--from", "file", required=True, help="CSV (also .tsv, .zip, .gz), Parquet or JSON lines."
+)
 @click.option("--target", help="Column to predict.")
 @click.option("--time", help="Column that says when a row happened.")
 @click.option("--key", help="Columns that tell rows apart, separated by commas.")
@@ -37,7 +39,7 @@ def new(
     delay: str | None,
     zone: str,
 ) -> None:
-    r"""Make the pipeline NAME from a table: look at it, and write a folder that runs at once.
+    """Make the pipeline NAME from a table: look at it, and write a folder that runs at once.
 
     What is not said is guessed; at a terminal it is asked for, with the guess as default.
 

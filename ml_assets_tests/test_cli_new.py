@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 from ml_assets_tests.automation.sandbox import Listener, Sandbox, make_sandbox
@@ -47,6 +48,28 @@ def test_a_pipeline_is_made_and_due(cli: Listener, sandbox: Sandbox) -> None:
     plan = cli("plan", "late")
     assert plan.code == 0, plan.text
     assert "raw.orders               2024-01-01 never built" in plan.out
+
+
+def test_the_example_in_the_help_is_a_line_of_its_own(cli: Listener) -> None:
+    told = cli("new", "--help").out
+    assert "\\b" not in told
+    assert "\n  ml-assets new rain --from weather.csv --target weather --positive rain\n" in told
+
+
+def test_what_the_platform_will_be_silent_about_is_said(cli: Listener, sandbox: Sandbox) -> None:
+    """A row every third day, some of them to come, words among numbers, and many columns."""
+    with duckdb.connect() as con:
+        many = ", ".join(f"hash(range + {n}) % 7 AS x{n}" for n in range(40))
+        con.execute(
+            f"COPY (SELECT today() + (range * 3 - 1500)::INT AS day, hash(range) % 9 AS sold,"
+            f" CASE WHEN range % 80 = 0 THEN 'unknown' ELSE (range * 7)::VARCHAR END AS weight,"
+            f" {many} FROM range(510)) TO '{sandbox.folder}/sparse.csv'"
+        )
+    told = cli("new", "sparse", "--from", "sparse.csv", "--target", "sold").out
+    assert "warning     9 rows are later than now: the split is sized without them" in told
+    assert "rows on 9 days in four weeks, 14 needed: drift and performance will be silent" in told
+    assert "weight: text, for not all values are numbers: 'unknown'; write nothing" in told
+    assert "x29 and" in told
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ml_assets import clock
 from ml_assets.errors import DataError
 from ml_assets.scaffold.holes import newest_whole
+from ml_assets.scaffold.present import days_in_four_weeks, later, rows_later
 from ml_assets.scaffold.rounding import round_down, round_up
 from ml_assets.sql.names import literal
 from ml_assets.tables.declaration import PartitionSpec
@@ -38,6 +39,10 @@ class Calendar:
     """Partition to rows, in time order, without a hole."""
     older: int
     """Rows before the first partition, left out."""
+    future: int
+    """Rows later than now, which no partition counts."""
+    days: float
+    """Days with rows in four weeks, on average."""
     closed: bool
     """Whether the newest row is so old that no more are expected."""
     test: int
@@ -71,6 +76,12 @@ def make_calendar(
     con: duckdb.DuckDBPyConnection, table: Table, moment: Moment, zone: str
 ) -> Calendar:
     """Return the longest partitions of which there are enough; raises DataError without any."""
+    future = rows_later(con, table, moment, zone)
+    if future == table.rows:
+        raise DataError(
+            f"All {future:,} rows of {table.name} are later than now, by {moment.column.source}.",
+            "Name the column that says when a row happened with --time, or mend the file.",
+        )
     tried = {every: _counts(con, table, moment, zone, every) for every in UNITS}
     whole = {every: newest_whole(counts) for every, counts in tried.items()}
     fitting = [every for every, counts in whole.items() if len(counts) >= ENOUGH]
@@ -83,6 +94,8 @@ def make_calendar(
         every=every,
         counts=counts,
         older=sum(tried[every].values()) - sum(counts.values()),
+        future=future,
+        days=days_in_four_weeks(con, table, moment, zone),
         closed=_closed(every, [*counts], zone),
         test=max(1, min(number // 5, 12)),
         tune=max(1, min(number // 8, 6)),
@@ -135,7 +148,7 @@ def _counts(
     """Return the rows of every partition from the first to the last, 0 in a hole."""
     rows = con.execute(
         f"SELECT {_key(every, moment, zone)} AS key, count(*) FROM temp.{table.relation}"
-        " WHERE key IS NOT NULL GROUP BY 1 ORDER BY 1"
+        f" WHERE key IS NOT NULL AND NOT {later(moment, zone)} GROUP BY 1 ORDER BY 1"
     ).fetchall()
     found = {str(key): int(count) for key, count in rows}
     first, last = next(iter(found)), [*found][-1]

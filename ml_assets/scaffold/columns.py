@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ml_assets.scaffold.decimals import as_double
+from ml_assets.scaffold.infer import words_among_numbers
+from ml_assets.scaffold.spelling import bare
 from ml_assets.sql.names import quote
 from ml_assets.sql.types import is_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     import duckdb
 
@@ -41,6 +45,21 @@ class Column:
     high: float | None = None
     values: tuple[str, ...] = ()
     """The distinct texts of a category, sorted; none where there are more than `MOST_VALUES`."""
+    words: tuple[str, ...] = ()
+    """The texts that keep a column of numbers from being one."""
+    comma: bool = False
+    """Whether the file writes its numbers with a decimal comma, so that it delivers text."""
+
+    @property
+    def delivered(self) -> str:
+        """The type as the file's column is loaded."""
+        return "VARCHAR" if self.comma else self.type
+
+    @property
+    def read(self) -> str:
+        """SQL over the raw column for its value."""
+        cell = bare(self.source)
+        return as_double(cell) if self.comma else cell
 
     @property
     def constant(self) -> bool:
@@ -77,7 +96,7 @@ class Column:
     @property
     def identifier(self) -> bool:
         """Whether its values tell rows or things apart and mean nothing by themselves."""
-        if self.fractional or self.moment:
+        if self.fractional or self.moment or self.words:
             return False
         if self.text:
             return self.distinct > max(MOST_VALUES, (self.rows - self.nulls) // 2)
@@ -89,7 +108,10 @@ def cleaned_names(names: Iterable[str]) -> dict[str, str]:
     """Return each column's name as SQL identifiers are written, every one of them different."""
     found: dict[str, str] = {}
     for name in names:
-        plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "column"
+        # ä is an a with a mark, which ASCII drops, and ß two letters.
+        letters = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+        ascii_only = "".join(one for one in letters if not unicodedata.combining(one))
+        plain = re.sub(r"\W+", "_", ascii_only, flags=re.ASCII).strip("_").lower() or "column"
         plain = f"c_{plain}" if plain[0].isdigit() else plain
         unique, number = plain, 2
         while unique in found.values() or unique in TAKEN:
@@ -103,13 +125,23 @@ def profiles(
     relation: str,
     types: Mapping[str, str],
     names: Mapping[str, str],
+    commas: Container[str] = (),
 ) -> tuple[Column, ...]:
-    """Count the values of every column of `relation`."""
-    return tuple(_profile(con, relation, name, kind, names[name]) for name, kind in types.items())
+    """Count the values of every column of `relation`; `commas` were text in the file."""
+    return tuple(
+        _profile(con, relation, name, kind, names[name], comma=name in commas)
+        for name, kind in types.items()
+    )
 
 
 def _profile(
-    con: duckdb.DuckDBPyConnection, relation: str, source: str, kind: str, name: str
+    con: duckdb.DuckDBPyConnection,
+    relation: str,
+    source: str,
+    kind: str,
+    name: str,
+    *,
+    comma: bool,
 ) -> Column:
     cell = quote(source)
     numbers = f"min({cell})::DOUBLE, max({cell})::DOUBLE" if is_number(kind) else "NULL, NULL"
@@ -122,6 +154,7 @@ def _profile(
             f"SELECT DISTINCT {cell} FROM temp.{relation} WHERE {cell} IS NOT NULL ORDER BY 1"
         ).fetchall()
         values = tuple(value for (value,) in listed)
+    many = kind == "VARCHAR" and distinct > MOST_VALUES
     return Column(
         source=source,
         name=name,
@@ -132,4 +165,6 @@ def _profile(
         low=low,
         high=high,
         values=values,
+        words=words_among_numbers(con, relation, source) if many else (),
+        comma=comma,
     )

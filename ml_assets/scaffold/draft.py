@@ -135,6 +135,9 @@ def _learnable(column: Column) -> str | None:
         return "constant"
     if column.moment:
         return "a moment: write its distance from the row's time as a feature"
+    if column.words:
+        words = ", ".join(repr(word) for word in column.words)
+        return f"text, for not all values are numbers: {words}; write nothing there, or a number"
     if column.identifier:
         return f"an identifier, {column.distinct:,} values"
     if column.text and column.distinct > MOST_VALUES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_assets.scaffold.decimals import decimal_comma
 from ml_assets.sources.base import UNTYPED
 from ml_assets.sources.casts import INTEGERS, Cast
 from ml_assets.sql.names import literal, quote
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 WRITTEN_TYPES = ("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", *MOMENTS)
 """What text may mean, the narrowest first; a DATE's text is a TIMESTAMP's as well."""
-NULL_WORDS = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", "-", "?", "\\N", ".")
-"""What files write for a missing value, beside nothing at all."""
+NULL_WORDS = ("na", "n/a", "n.a.", "nan", "null", "none", "-", "?", "\\n", ".")
+"""What files write for a missing value in upper or lower case, beside nothing at all."""
+NEARLY_ALL = 0.9
+"""Share of numbers among the values from which on the others are words among numbers."""
+FEW_WORDS = 20
+"""Different words among numbers up to which they are that, and the column no code."""
 ROOM = 4
 """An integer column is declared as a type that holds so many times its largest value."""
 
@@ -34,11 +39,19 @@ def null_words(
     for column in columns:
         cell = quote(column)
         rows = con.execute(
-            f"SELECT DISTINCT {cell} FROM temp.{relation} WHERE {cell} IN ({words}) ORDER BY 1"
+            f"SELECT DISTINCT {cell} FROM temp.{relation} WHERE lower({cell}) IN ({words})"
+            " ORDER BY 1"
         ).fetchall()
-        if rows and type_of(con, relation, column, WRITTEN_TYPES, ("", *NULL_WORDS)) != "VARCHAR":
+        if rows and _has_type_without(con, relation, column, ("", *NULL_WORDS)):
             found |= dict.fromkeys(row[0] for row in rows)
     return tuple(found)
+
+
+def _has_type_without(
+    con: duckdb.DuckDBPyConnection, relation: str, column: str, nulls: Sequence[str]
+) -> bool:
+    typed = type_of(con, relation, column, WRITTEN_TYPES, nulls) != "VARCHAR"
+    return typed or decimal_comma(con, relation, column, nulls)
 
 
 def type_of(
@@ -53,10 +66,28 @@ def type_of(
     faults = ", ".join(f"count(*) FILTER ({_contradicts(column, kind)})" for kind in types)
     given, *faulty = con.execute(
         f"SELECT count({cell}), {faults} FROM temp.{relation}"
-        f" WHERE {cell} NOT IN ({', '.join(literal(null) for null in nulls)})"
+        f" WHERE lower({cell}) NOT IN ({', '.join(literal(null.lower()) for null in nulls)})"
     ).fetchall()[0]
     fitting = (kind for kind, count in zip(types, faulty, strict=True) if given and not count)
     return next(fitting, "VARCHAR")
+
+
+def words_among_numbers(
+    con: duckdb.DuckDBPyConnection, relation: str, column: str
+) -> tuple[str, ...]:
+    """Return the few texts that are no number where nearly all are, the most frequent first."""
+    cell = quote(column)
+    number = f"NOT {_contradicts(column, 'DOUBLE')}"
+    ((share,),) = con.execute(
+        f"SELECT avg(({number})::INTEGER) FROM temp.{relation} WHERE {cell} IS NOT NULL"
+    ).fetchall()
+    if share is None or share <= NEARLY_ALL:
+        return ()
+    rows = con.execute(
+        f"SELECT {cell} FROM temp.{relation} WHERE {_contradicts(column, 'DOUBLE')}"
+        " GROUP BY 1 ORDER BY count(*) DESC, 1"
+    ).fetchall()
+    return tuple(word for (word,) in rows) if len(rows) <= FEW_WORDS else ()
 
 
 def declarable(delivered: str) -> str:

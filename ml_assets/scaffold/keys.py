@@ -57,9 +57,11 @@ def check_key(con: duckdb.DuckDBPyConnection, table: Table, key: Key, target: Co
 
 def no_key(con: duckdb.DuckDBPyConnection, table: Table, time: Column, target: Column) -> DataError:
     """Return the refusal of a table whose rows nothing tells apart, with the nearest try."""
-    nearest = _repeated(con, table, (time, *_usable(table, target)[: LONGEST - 1]), "?")
+    tried = (time, *(column for column in _usable(table, target) if column != time))
+    nearest = _repeated(con, table, tried[:LONGEST], "?")
+    which = f"No {LONGEST} columns" if len(tried) >= LONGEST else "No columns that may be a key"
     return DataError(
-        f"No {LONGEST} columns of {table.name} tell its {table.rows:,} rows apart.",
+        f"{which} of {table.name} tell its {table.rows:,} rows apart.",
         f"{nearest.fact.partition(': ')[2]} Add a column that numbers the rows, or name the columns"
         " with --key.",
     )

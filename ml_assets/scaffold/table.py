@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 from ml_assets.errors import DataError
 from ml_assets.scaffold import infer
 from ml_assets.scaffold.columns import Column, cleaned_names, profiles
+from ml_assets.scaffold.decimals import as_double, decimal_comma
 from ml_assets.sources.base import UNTYPED
 from ml_assets.sources.files import Files
 from ml_assets.sources.load import load
+from ml_assets.sql.names import OWN_COLUMNS, quote
 from ml_assets.sql.tables import Column as Declared
 from ml_assets.sql.tables import RawTable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import duckdb
 
 RELATION = "_given"
@@ -47,6 +51,7 @@ def read_table(con: duckdb.DuckDBPyConnection, path: str) -> Table:
     """Read the file at `path` into `con`; raises DataError where that cannot be, or it is small."""
     source = Files(path=path)
     delivered, delimiter = _header(con, source)
+    _refuse_own(path, delivered)
     source = replace(source, delimiter=delimiter)
     # Only a CSV has no types at all.
     if {*delivered.values()} == {UNTYPED}:
@@ -55,8 +60,14 @@ def read_table(con: duckdb.DuckDBPyConnection, path: str) -> Table:
         source = replace(source, nulls=nulls[0] if len(nulls) == 1 else nulls)
     types = _types(con, source, delivered)
     unreadable = _read(con, source, types)
-    names = cleaned_names(types)
-    columns = profiles(con, RELATION, types, names)
+    commas = [
+        name
+        for name, kind in types.items()
+        if kind == "VARCHAR" and decimal_comma(con, RELATION, name)
+    ]
+    _convert(con, commas)
+    types |= dict.fromkeys(commas, "DOUBLE")
+    columns = profiles(con, RELATION, types, cleaned_names(types), commas)
     rows = con.execute(f"SELECT count(*) FROM temp.{RELATION}").fetchall()[0][0]
     if rows < FEWEST_ROWS:
         raise DataError(
@@ -65,6 +76,15 @@ def read_table(con: duckdb.DuckDBPyConnection, path: str) -> Table:
             "Bring a longer history.",
         )
     return Table(source, columns, rows, unreadable)
+
+
+def _refuse_own(path: str, names: Iterable[str]) -> None:
+    for name in names:
+        if name.lower() in OWN_COLUMNS:
+            raise DataError(
+                f"{path} has a column {name}, which the platform itself adds to every raw table.",
+                "Rename or drop it in the file.",
+            )
 
 
 def _header(con: duckdb.DuckDBPyConnection, source: Files) -> tuple[dict[str, str], str]:
@@ -97,6 +117,16 @@ def _types(
     return found
 
 
+def _convert(con: duckdb.DuckDBPyConnection, commas: Sequence[str]) -> None:
+    """Let the relation hold numbers where the file has text with a decimal comma."""
+    if commas:
+        made = ", ".join(f"{as_double(quote(name))} AS {quote(name)}" for name in commas)
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {RELATION} AS"
+            f" SELECT * REPLACE ({made}) FROM temp.{RELATION}"
+        )
+
+
 def _read(con: duckdb.DuckDBPyConnection, source: Files, types: dict[str, str]) -> int:
     """Store the rows as the platform would load them; return how many it would reject."""
     table = RawTable(
@@ -104,4 +134,10 @@ def _read(con: duckdb.DuckDBPyConnection, source: Files, types: dict[str, str]) 
         source={},
         columns={name: Declared(type=kind) for name, kind in types.items()},
     )
-    return load(con, source, table, source.paths[0], RELATION).rejected_rows
+    path = source.paths[0]
+    try:
+        return load(con, source, table, path, RELATION).rejected_rows
+    except DataError as fault:
+        # The file is its own table's name here.
+        fact = fault.fact.removeprefix(f"{path}: ")
+        raise DataError(fact if path in fact else fault.fact, fault.hint) from fault

@@ -122,8 +122,8 @@ def decide(
     if column.text and not two:
         raise DataError(
             f"--target {column.source} has {column.distinct:,} values"
-            f" ({listed(column.values, 12) or 'too many to list'}); a model tells yes from no, or"
-            " predicts a number.",
+            f" ({listed(column.values, 12) or 'too many to list'}); a model tells yes from no,"
+            f" up to {MOST_CLASSES} classes apart, or predicts a number.",
             "Say which value means yes with --positive"
             + (f", such as --positive {column.values[0]!r}." if column.values else "."),
         )

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ml_assets.monitors.drift import MIN_CLUSTERS
+from ml_assets.sources.hints import listed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ml_assets.scaffold.draft import Draft
+
+MOST_NAMED = 30
+"""Features that are named; all of them are in the folder."""
 
 
 def told(draft: Draft, written: Sequence[Path]) -> Iterator[str]:
@@ -26,7 +32,7 @@ def told(draft: Draft, written: Sequence[Path]) -> Iterator[str]:
     )
     names = [one.name for one in (*draft.key_features, *draft.features)]
     names += [part.name for part in draft.made]
-    yield f"  features    {len(names)}: {', '.join(names)}"
+    yield f"  features    {len(names)}: {listed(names, MOST_NAMED)}"
     for source, why in draft.left_out.items():
         yield f"  left out    {source}: {why}"
     yield from _warnings(draft)
@@ -55,6 +61,7 @@ def _warnings(draft: Draft) -> Iterator[str]:
             f"  note        {calendar.older:,} rows before {first} are left out: a"
             f" {calendar.every} without rows follows them, or the history is very long"
         )
+    yield from _silences(draft)
     unreadable, unknown = draft.table.unreadable, draft.target.column.nulls
     if unreadable:
         yield f"  warning     {unreadable:,} rows cannot be read and will be rejected"
@@ -63,6 +70,20 @@ def _warnings(draft: Draft) -> Iterator[str]:
     if isinstance(draft.table.source.nulls, tuple):
         words = ", ".join(repr(word) for word in draft.table.source.nulls)
         yield f"  note        read as missing: {words}"
+
+
+def _silences(draft: Draft) -> Iterator[str]:
+    calendar = draft.calendar
+    if calendar.future:
+        yield (
+            f"  warning     {calendar.future:,} rows are later than now: the split is sized without"
+            f" them, and they are built once their {calendar.every} is over"
+        )
+    if calendar.days < MIN_CLUSTERS:
+        yield (
+            f"  note        rows on {calendar.days:.0f} days in four weeks, {MIN_CLUSTERS} needed:"
+            " drift and performance will be silent"
+        )
 
 
 def _known(draft: Draft) -> str:

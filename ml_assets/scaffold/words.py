@@ -98,7 +98,7 @@ def _partitions(draft: Draft) -> dict[str, object]:
 
 def _sql(draft: Draft) -> dict[str, object]:
     def cell(column: Column) -> str:
-        value = draft.moment.instant(ZONE) if column == draft.time else bare(column.source)
+        value = draft.moment.instant(ZONE) if column == draft.time else column.read
         name = bare(column.name)
         return value if value == name else f"{value} AS {name}"
 
@@ -108,7 +108,7 @@ def _sql(draft: Draft) -> dict[str, object]:
         "instant": draft.moment.instant(ZONE),
         "key": [column.name for column in draft.key],
         "rows_key": [
-            draft.moment.instant(zone) if column == draft.time else bare(column.source)
+            draft.moment.instant(zone) if column == draft.time else column.read
             for column in draft.key
         ],
         "partition": ", ".join(bare(column.source) for column in draft.key),

@@ -28,6 +28,8 @@ Format = Literal["CSV", "Parquet", "JSON lines", "text"]
 FORMATS: dict[str, Format] = {
     ".csv": "CSV",
     ".csv.gz": "CSV",
+    ".tsv": "CSV",
+    ".tsv.gz": "CSV",
     ".zip": "CSV",
     ".parquet": "Parquet",
     ".jsonl": "JSON lines",
@@ -40,7 +42,7 @@ FORMATS: dict[str, Format] = {
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Files:
-    """CSV (also .zip, .gz), Parquet, JSON lines (also .gz) or .txt, all of one format.
+    """CSV (also .tsv, .zip, .gz), Parquet, JSON lines (also .gz) or .txt, all of one format.
 
     CSV is UTF-8 with a header and double quotes; an unquoted field equal to one of `nulls` is NULL,
     a quoted one never, so that "" is the empty text. A blank line is no row. In .txt, which has a

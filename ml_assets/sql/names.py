@@ -14,6 +14,9 @@ RESERVED = frozenset(LAYERS) | {
     "memory",
 }
 
+OWN_COLUMNS = frozenset({"_partition", "_load_id", "_loaded_at", "_row", "_reason"})
+"""What the platform adds to the columns of a raw table, of its rows or of those rejected."""
+
 
 def quote(identifier: str) -> str:
     """Return `identifier` as a double-quoted SQL identifier."""

@@ -7,7 +7,7 @@ from graphlib import CycleError
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import DeclarationError
-from ml_assets.sql.names import RESERVED
+from ml_assets.sql.names import OWN_COLUMNS, RESERVED
 from ml_assets.sql.rules import referenced
 from ml_assets.sql.select import Select, dependencies, parse
 from ml_assets.sql.tables import CleanedTable, Column, FeatureTable, RawTable, Table
@@ -96,6 +96,23 @@ def _refuse_orphans(folder: Path, layer: str, tables: Mapping[str, Table]) -> No
             )
 
 
+def _check_by_layer(pipeline: Pipeline, node: Node) -> None:
+    if isinstance(node.declared, RawTable):
+        _check_raw(node)
+    if isinstance(node.declared, CleanedTable):
+        _check_driving(pipeline, node, node.declared)
+
+
+def _check_raw(node: Node) -> None:
+    for name in node.declared.columns:
+        if name.lower() in OWN_COLUMNS:
+            raise DeclarationError(
+                f"{node.dotted} declares a column {name}, which the platform itself adds.",
+                "Leave it out under columns, or rename it in the source; the platform's own are"
+                f" {', '.join(sorted(OWN_COLUMNS))}.",
+            )
+
+
 def _check(pipeline: Pipeline) -> None:
     for node in pipeline.nodes.values():
         for upstream in node.upstream:
@@ -106,8 +123,7 @@ def _check(pipeline: Pipeline) -> None:
                     f"{node.dotted} names the column {column!r}, which it does not declare.",
                     f"Its columns are {', '.join(node.declared.columns)}.",
                 )
-        if isinstance(node.declared, CleanedTable):
-            _check_driving(pipeline, node, node.declared)
+        _check_by_layer(pipeline, node)
     try:
         _ = pipeline.ordered
     except CycleError as error:

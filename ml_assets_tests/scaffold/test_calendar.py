@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,11 +103,30 @@ def test_no_partition_breaks_its_own_limits_whenever_it_comes(rows: list[int]) -
     from statistics import median
 
     counts = {str(index): count for index, count in enumerate(rows)}
-    low, high = Calendar("month", counts, 0, closed=True, test=1, tune=1).volume
+    low, high = Calendar("month", counts, 0, 0, 28, closed=True, test=1, tune=1).volume
     for index, count in enumerate(rows):
         for others in (rows[:index], rows[:index] + rows[index + 1 :]):
             if others:
                 assert low * median(others) <= count <= high * median(others)
+
+
+def test_rows_later_than_now_are_counted_apart(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    later = (clock.now() + timedelta(days=40)).date().isoformat()
+    select = f"{hourly(24 * 366)} UNION ALL {hourly(24 * 5, later)}"
+    found = calendar(con, tmp_path, select)
+    assert (found.future, len(found.keys), sum(found.counts.values())) == (120, 12, 24 * 366)
+    with pytest.raises(DataError, match=r"All 240 rows of t\.csv are later than now, by happened"):
+        calendar(con, tmp_path, hourly(240, later))
+
+
+@pytest.mark.parametrize(("every", "days"), [(1, 28), (4, 7)])
+def test_days_with_rows_are_counted(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, every: int, days: int
+) -> None:
+    select = f"SELECT DATE '2020-01-01' + (range * {every})::INT AS happened FROM range(500)"
+    assert calendar(con, tmp_path, select).days == pytest.approx(days, abs=0.1)
 
 
 def test_a_window_with_one_answer_is_refused(

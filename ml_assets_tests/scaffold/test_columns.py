@@ -31,10 +31,13 @@ def test_names_are_plain_and_all_different(names: list[str]) -> None:
 
 
 def test_names_stay_readable() -> None:
-    assert cleaned_names(["Region Name", "tip (USD)", "2nd", "region_name", "known_at"]) == {
+    assert cleaned_names(
+        ["Region Name", "tip (USD)", "2nd", "Zurückgesandt?", "region_name", "known_at"]
+    ) == {
         "Region Name": "region_name",
         "tip (USD)": "tip_usd",
         "2nd": "c_2nd",
+        "Zurückgesandt?": "zuruckgesandt",
         "region_name": "region_name_2",
         "known_at": "known_at_2",
     }

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_assets.scaffold.infer import WRITTEN_TYPES, declarable, null_words, type_of
+from ml_assets.scaffold.infer import (
+    WRITTEN_TYPES,
+    declarable,
+    null_words,
+    type_of,
+    words_among_numbers,
+)
 from ml_assets.sources.base import UNTYPED
 from ml_assets.sources.casts import Cast
 
@@ -62,8 +68,26 @@ def test_a_word_is_missing_only_where_the_column_has_a_type_without_it(
 ) -> None:
     write(con, ["1", "NA", "3"])
     assert null_words(con, "given", ["x"]) == ("", "NA")
+    write(con, ["1", "n/a", "N.A.", "na", "3,5"])
+    assert null_words(con, "given", ["x"]) == ("", "N.A.", "n/a", "na")
     write(con, ["US", "NA", "DE"])
     assert null_words(con, "given", ["x"]) == ("",)
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (["unknown", "n.v.", "unknown"], ("unknown", "n.v.")),
+        (["unknown"] * 40, ()),
+        ([f"x{number}" for number in range(21)], ()),
+        ([], ()),
+    ],
+)
+def test_words_among_numbers_are_the_few_that_are_none(
+    con: duckdb.DuckDBPyConnection, odd: list[str], words: tuple[str, ...]
+) -> None:
+    write(con, [*map(str, range(300)), *odd])
+    assert words_among_numbers(con, "given", "x") == words
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,30 @@ def test_rows_that_cannot_be_read_are_counted(
     assert (table.rows, table.unreadable) == (300, 1)
 
 
+def test_a_path_is_told_once(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text("")
+    with pytest.raises(DataError) as told:
+        opened(con, str(path))
+    assert str(told.value).count(str(path)) == 1
+
+
+def test_tabs_are_found_in_a_tsv(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_text("day\tsales of\n" + "2024-01-01\t7\n" * 300)
+    table = opened(con, str(path))
+    assert (table.source.delimiter, len(table.columns)) == ("\t", 2)
+
+
+@pytest.mark.parametrize("name", ["_partition", "_Load_ID", "_loaded_at"])
+def test_a_column_that_the_platform_adds_is_refused(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, name: str
+) -> None:
+    path = write_orders(tmp_path / "o.csv", f"* RENAME (amount AS {name})")
+    with pytest.raises(DataError, match=f"a column {name}, which the platform itself adds"):
+        opened(con, path)
+
+
 def test_few_rows_are_refused(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     path = write_orders(tmp_path / "few.csv", where="order_id < 150")
     with pytest.raises(DataError, match=r"few.csv has 150 rows; 200 are the fewest"):

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from ml_assets import clock
 from ml_assets.component.pipeline import load_folder
+from ml_assets.errors import DeclarationError
 from ml_assets.reference.files import SCHEMA_FILE
 from ml_assets.scaffold.choose import Said, draft_from
 from ml_assets.scaffold.table import read_table
@@ -58,6 +59,39 @@ def box(tmp_path: Path, settings: Settings, request: pytest.FixtureRequest) -> S
         return make(tmp_path / "box", path, Said(target="amount", zone="America/New_York"))
     path = write_rows(tmp_path / "hard.csv", HARD)
     return make(tmp_path / "box", path, Said(target='the "amount" (€)', zone="Europe/Berlin"))
+
+
+GERMAN = """
+    SELECT
+        strftime(DATE '2023-01-31' + (range // 3)::INT, '%d.%m.%Y') AS "Tag",
+        range AS "Nummer",
+        replace((hash(range) % 10000 / 100)::VARCHAR, '.', ',') AS "Preis",
+        CASE WHEN range % 50 = 0 THEN 'n/a'
+            ELSE '1.' || lpad((hash(range + 1) % 1000)::VARCHAR, 3, '0') || ',5' END AS "Umsatz",
+        hash(range + 2) % 2 AS "Zurückgesandt?"
+    FROM range(1200)
+"""
+"""Decimal commas, dots between thousands, and a word for what is missing."""
+
+
+def test_numbers_with_a_decimal_comma_are_numbers(tmp_path: Path, settings: Settings) -> None:
+    path = write_rows(tmp_path / "german.csv", GERMAN)
+    box = make(tmp_path / "box", path, Said(target="Zurückgesandt?"))
+    assert {"preis", "umsatz"} <= {*feature_names(box.pipeline)}
+    with contextlib.chdir(box.root), box.lake() as con:
+        build_all(con, box.pipeline)
+        (found,) = con.execute(
+            "SELECT sum(preis), count(umsatz), min(umsatz) >= 1000 FROM made.features.german"
+        ).fetchall()
+        (wanted,) = con.execute("SELECT sum(hash(range) % 10000 / 100) FROM range(1200)").fetchall()
+    assert found == (pytest.approx(wanted[0]), 1176, True)
+
+
+def test_a_raw_column_that_the_platform_adds_is_refused(tmp_path: Path) -> None:
+    box = make(tmp_path / "box", write_orders(tmp_path / "orders.csv"), Said(target="late"))
+    box.declare(lambda declared: declared["raw"]["orders"]["columns"].update(_partition="VARCHAR"))
+    with pytest.raises(DeclarationError, match=r"raw\.orders declares a column _partition, which"):
+        _ = box.pipeline
 
 
 ALL = pytest.mark.parametrize("box", ["orders", "parquet", "hard"], indirect=True)
