@@ -18,7 +18,7 @@ from ml_assets.functions import load_function
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.time_travel import travel
 from ml_assets.warehouse import ledger
-from ml_assets_tests.payments import PAYMENTS, write_payments
+from ml_assets_tests.payments import write_payments
 from ml_assets_tests.sandbox import RUN, build, build_all, contents, example, planned, refresh
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from ml_assets.replay.root import Root, inside
 from ml_assets.tables.findings import read_findings
 from ml_assets.warehouse.lake import connect
 from ml_assets_tests.assets.running import dagsters_own_warnings
-from ml_assets_tests.cdnow import SHOP
 from ml_assets_tests.conftest import _CONFIGURED
+from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ML_ASSETS_THREADS", "2")
-    loaded = load_folder(SHOP)
+    loaded = load_folder(example("shop"))
     model = loaded.declaration.model
     once = replace(model, tuning=replace(model.tuning, trials=1))
     return replace(loaded, declaration=loaded.declaration.model_copy(update={"model": once}))
