@@ -36,7 +36,10 @@ def replay(pipeline: str, first: str | None, last: str | None, *, fresh: bool) -
     root = root_of(settings(), pipeline, begin, end)
     try:
         periods = live_through(loaded, begin, end, root, click.echo, fresh=fresh)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        # A Ctrl-C within a query is the cause of what DuckDB raises.
+        if not isinstance(error.__cause__ or error, KeyboardInterrupt):
+            raise
         raise click.ClickException("Stopped; the same command goes on.") from None
     problem = loaded.declaration.model.problem
     console = wide_console()

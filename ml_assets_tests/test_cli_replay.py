@@ -11,9 +11,12 @@ from ml_assets.cli import main
 from ml_assets.component.pipeline import load_folder
 from ml_assets.errors import MLAssetsError
 from ml_assets.replay import replay as replays
+from ml_assets_tests.replay.test_world import queries
 from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ml_assets.warehouse.settings import Settings
 
 
@@ -46,11 +49,15 @@ def test_a_bound_that_is_no_partition_is_named() -> None:
         cli_replay._bounds(flights, None, "2014-01")
 
 
-def test_ctrl_c_says_how_to_go_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+def by_itself() -> None:
+    raise KeyboardInterrupt
 
-    monkeypatch.setattr(replays, "replay", interrupted)
+
+@pytest.mark.parametrize("stops", [by_itself, queries])
+def test_ctrl_c_says_how_to_go_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, stops: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(replays, "replay", lambda *_, **__: stops())
     monkeypatch.setenv("DAGSTER_HOME", str(settings.data))
     done = CliRunner().invoke(main, ["replay", example("flights").name])
     assert done.exit_code == 1

@@ -29,12 +29,16 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TextIO
 
+    from dagster_shared.error import SerializableErrorInfo
+
     from ml_assets.replay.root import Root
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.warehouse.settings import Settings
 
 LOOK = timedelta(minutes=1)
 """From one step to the next, as the sensor looks once a minute."""
+INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
+"""What a Ctrl-C is raised as, in a run of Dagster and outside of one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +102,22 @@ def pass_time(span: timedelta = LOOK) -> datetime:
 def ended(result: dg.ExecuteInProcessResult) -> dg.ExecuteInProcessResult:
     """Return the result of a run, or go on with the Ctrl-C that Dagster took for its failure."""
     for event in result.all_events:
-        if event.event_type != dg.DagsterEventType.PIPELINE_FAILURE:
-            continue
-        if event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION:
+        if event.event_type == dg.DagsterEventType.PIPELINE_FAILURE:
+            reason = event.job_failure_data.failure_reason
+            if reason == RunFailureReason.UNEXPECTED_TERMINATION:
+                raise KeyboardInterrupt
+        if event.is_step_failure and _interrupted(event.step_failure_data.error):
             raise KeyboardInterrupt
     return result
+
+
+def _interrupted(error: SerializableErrorInfo | None) -> bool:
+    """Say whether a Ctrl-C is behind an error: DuckDB raises an error of its own from it."""
+    while error is not None:
+        if error.cls_name in INTERRUPTS:
+            return True
+        error = error.cause
+    return False
 
 
 def why_failed(result: dg.ExecuteInProcessResult) -> str:
