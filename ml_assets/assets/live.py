@@ -121,13 +121,25 @@ def _finish(books: Books, version: Version, row: PromotionRow) -> None:
     """Do what a note says; every part of it may have been done before."""
     from ml_assets.registry.versions import make_champion, set_tag
 
-    before = None if row.from_version is None else books.version(row.from_version)
-    make_champion(books.tracking_uri, version, before)
+    make_champion(books.tracking_uri, version, _before(books, row))
     record(books, row)
     set_tag(books.tracking_uri, version, NOTE, None)
 
 
+def _before(books: Books, row: PromotionRow) -> Version | None:
+    """Return the version that was live before a row's, also where it had lost the alias since.
+
+    None where there was none, or where it was deleted.
+    """
+    others = [one for one in books.rows() if one.to_version != row.to_version]
+    last = last_live(others)
+    number = row.from_version or (last and last.to_version)
+    return next((one for one in books.versions() if one.version == number), None)
+
+
 def _settle(books: Books) -> list[PromotionRow]:
+    from ml_assets.registry.versions import make_champion
+
     written = []
     for version in books.versions():
         if NOTE in version.tags:
@@ -142,6 +154,7 @@ def _settle(books: Books) -> list[PromotionRow]:
         from_version=None if last is None else last.to_version,
     )
     keep(books, champion)
+    make_champion(books.tracking_uri, champion, _before(books, row))
     record(books, row)
     return [*written, row]
 

@@ -154,6 +154,39 @@ def test_an_alias_moved_by_hand_is_noticed_at_the_next_evaluation(two: Finished)
     assert ledger_of(two) == before
 
 
+def test_what_was_live_before_an_alias_moved_by_hand_is_gone_back_to(two: Finished) -> None:
+    two.client().set_registered_model_alias("flights", CHAMPION, "2")
+    with books(two) as found:
+        roll_back(found, "a person")
+    # Version 2 went live, so it is no challenger any more.
+    assert aliases_of(two) == {CHAMPION: 1, PREVIOUS: 2}
+    told = [(one.from_version, one.to_version, one.decided_by) for one in ledger_of(two)[1:]]
+    assert told == [(1, 2, "mlflow"), (2, 1, "a person")]
+
+
+@pytest.mark.parametrize(("promoted", "before"), [(3, 2), (1, 2), (2, 1)])
+def test_what_was_live_before_a_removed_alias_is_gone_back_to(
+    two: Finished, promoted: int, before: int
+) -> None:
+    register_like(two)
+    with books(two) as found:
+        promote_by_hand(found, 2, "a person")
+        two.client().delete_registered_model_alias("flights", CHAMPION)
+        promote_by_hand(found, promoted, "a person")
+        assert aliases_of(two) == {CHAMPION: promoted, PREVIOUS: before}
+        roll_back(found, "a person")
+    assert aliases_of(two) == {CHAMPION: before, PREVIOUS: promoted}
+    assert ledger_of(two)[2].from_version is None
+
+
+def test_who_was_deleted_is_not_gone_back_to(two: Finished) -> None:
+    two.client().set_registered_model_alias("flights", CHAMPION, "2")
+    two.client().delete_model_version("flights", "1")
+    with books(two) as found:
+        settle(found)
+    assert aliases_of(two) == {CHAMPION: 2}
+
+
 def test_a_champion_older_than_the_ledger_is_entered(mine: Finished) -> None:
     with mine.box.lake() as con:
         con.execute("DELETE FROM flights.ops.promotions")
