@@ -58,16 +58,8 @@ def scores_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
 
 def _score_with_champion(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, Any]:
     settings = Settings.from_environment()
-    refresh = REFRESH_TAG in context.run.tags
-    if refresh and not has_champion(pipeline, settings):
-        context.log.info("nothing to score with: no champion yet")
-        return {"rows_scored": 0}
-    held = None if _by_name(pipeline, context) else unscorable(pipeline, settings)
-    if held is not None:
-        context.log.warning(f"nothing is scored. {held}")
-        return {"rows_scored": 0, "held": held}
-    if refresh:
-        return _score_due(context, pipeline, settings)
+    if not _by_name(pipeline, context):
+        return _score_in_the_loop(context, pipeline, settings)
     scorer, keys = resolve(pipeline, settings), keys_of(context, spine(pipeline)[0])
     with lake_of(context, pipeline).get_connection() as con:
         broken = broken_slices(con, pipeline)
@@ -77,8 +69,22 @@ def _score_with_champion(pipeline: Pipeline, context: dg.AssetExecutionContext) 
     return {"model_version": scorer.version, "rows_scored": rows}
 
 
+def _score_in_the_loop(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, settings: Settings
+) -> dict[str, Any]:
+    """Score what is due, where there is who can; a score that was given stays."""
+    if not has_champion(pipeline, settings):
+        context.log.info("nothing to score with: no champion yet")
+        return {"rows_scored": 0}
+    held = unscorable(pipeline, settings)
+    if held is not None:
+        context.log.warning(f"nothing is scored. {held}")
+        return {"rows_scored": 0, "held": held}
+    return _score_due(context, pipeline, settings)
+
+
 def _by_name(pipeline: Pipeline, context: dg.AssetExecutionContext) -> bool:
-    """Return whether scores themselves were asked for: then none is a failure.
+    """Return whether scores themselves were asked for: then they are made anew, or it fails.
 
     In a run of the whole loop the decision follows, which tells people what it waits for.
     """

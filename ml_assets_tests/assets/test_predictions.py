@@ -10,6 +10,8 @@ import pytest
 from ml_assets.registry.package import load_native
 from ml_assets.tables.training import entities_sql
 from ml_assets.warehouse import ledger
+from ml_assets_tests.assets.contenders import weaken
+from ml_assets_tests.assets.test_decision import DECISION
 
 if TYPE_CHECKING:
     from ml_assets_tests.finished import Finished
@@ -89,6 +91,20 @@ def test_a_score_that_was_given_stays_when_another_version_goes_live(scored: Fin
     assert not scored.run(SCORES, keys=[str(key)])
     with scored.box.lake() as con:
         assert con.execute(f"SELECT DISTINCT model_version FROM {TABLE}").fetchall() == [(2,)]
+
+
+def test_the_whole_loop_by_hand_leaves_the_scores_that_were_given(scored: Finished) -> None:
+    before = slices(scored)
+    # Another champion, which was trained on the other months.
+    weaken(scored)
+    assert not scored.run(SCORES, DECISION)
+    assert slices(scored) == before
+
+
+def test_the_whole_loop_by_hand_waits_for_a_champion(mine: Finished) -> None:
+    mine.client().delete_registered_model_alias("flights", "champion")
+    assert not mine.run(SCORES, DECISION)
+    assert slices(mine) == {}
 
 
 def test_changed_features_are_scored_anew(scored: Finished) -> None:
