@@ -7,10 +7,13 @@ import os
 import time
 import urllib.request
 from http.client import HTTPException
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import dagster as dg
+
+from ml_assets.assets.decision import UNBLOCKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +24,8 @@ SECONDS = 2.5
 """Of one attempt to post; all attempts and waits together stay below ten."""
 WAITS = (0.5, 1.0)
 """Seconds before the second and the third attempt."""
+LOOK_BACK = 100
+"""So many of a check's newest evaluations are looked through for the one before a run."""
 NOT_JUDGED = "not enough data"
 """The verdict of a check that neither passed nor failed: told in the UI, not to the webhook."""
 
@@ -102,9 +107,31 @@ def _lines(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[str]:
             yield f"{event.step_key}: {said.description if said else event.message}"
             continue
         check = event.asset_check_evaluation_data
-        if not check.passed and not _unjudged(check):
+        if not (check.passed or _unjudged(check) or _told_before(instance, run, check)):
             where = check.asset_key.to_user_string()
             yield f"{check.severity.value} {where} {check.check_name}: {check.description or ''}"
+
+
+def _told_before(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, check: dg.AssetCheckEvaluation
+) -> bool:
+    """Return whether the run before said the same; that the loop waits for people is repeated."""
+    if check.check_name == UNBLOCKED:
+        return False
+    told = instance.event_log_storage.get_asset_check_execution_history(
+        check.asset_check_key, limit=LOOK_BACK
+    )
+    up_to_this = [*dropwhile(lambda record: record.run_id != run.run_id, told)]
+    earlier = (
+        record.event.dagster_event.asset_check_evaluation_data
+        for record in up_to_this
+        if record.run_id != run.run_id
+        and record.event is not None
+        and record.event.dagster_event is not None
+        and record.event.dagster_event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    )
+    before = next(earlier, None)
+    return before is not None and not before.passed and before.description == check.description
 
 
 def _unjudged(check: dg.AssetCheckEvaluation) -> bool:

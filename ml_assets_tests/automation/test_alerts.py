@@ -150,6 +150,27 @@ def test_a_webhook_that_does_not_answer_is_waited_for_less_than_ten_seconds(
 
 
 @pytest.mark.parametrize(
+    ("name", "posted"), [("drift", ["ab", "ab c", "ab"]), ("unblocked", ["ab", "ab", "ab c", "ab"])]
+)
+def test_what_the_run_before_said_is_not_posted_again(
+    name: str, posted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter(("ab", "ab", "ab c", None, "ab"))
+
+    @dg.asset_check(asset=dg.AssetKey("asked"), name=name)
+    def judged() -> dg.AssetCheckResult:
+        text = next(said)
+        return dg.AssetCheckResult(passed=text is None, description=text)
+
+    job = dg.Definitions(asset_checks=[judged]).resolve_implicit_global_asset_job_def()
+    with webhook() as (address, texts), dg.DagsterInstance.ephemeral() as instance:
+        monkeypatch.setenv(WEBHOOK, address)
+        for _ in range(5):
+            told_of(job.execute_in_process(instance=instance), instance)
+    assert texts == [f"ERROR asked {name}: {text}" for text in posted]
+
+
+@pytest.mark.parametrize(
     ("verdict", "posted"), [("alarm", True), ("not enough data", False), (None, False)]
 )
 def test_what_could_not_be_judged_is_not_posted(
