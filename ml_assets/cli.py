@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ml_assets.automation.due import Due
 
 
+WIDTH = 10_000
+"""Of a query's answer, in characters: columns that a narrow terminal wraps are not left out."""
+
+
 class _People(click.Group):
     """Shows a user's fault as text, without the trace of the code that found it."""
 
@@ -151,7 +155,7 @@ def sql(pipeline: str, query: str) -> None:
     with open_lake(folder_named(pipeline).name) as con:
         try:
             _require_reading(con, query)
-            click.echo(str(con.sql(query)))
+            con.sql(query).show(max_width=WIDTH)
         except duckdb.Error as error:
             raise click.ClickException(str(error)) from error
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def why(pipeline: str, last: int) -> None:
     """Show the last decisions about retraining and promotion with their reasons."""
     from ml_assets.automation.loop_state import told
+    from ml_assets.loop.history import minute
     from ml_assets.warehouse.appended import decisions, promotions
     from ml_assets.warehouse.lake import connect
 
@@ -27,7 +28,7 @@ def why(pipeline: str, last: int) -> None:
         lines += [
             (
                 row.promoted_at,
-                f"{row.promoted_at:%Y-%m-%d %H:%M} version {row.to_version}"
+                f"{minute(row.promoted_at)} version {row.to_version}"
                 f" {'went live' if row.promoted else 'stays challenger'}"
                 f" ({row.decided_by}): {row.reason}",
             )
@@ -42,7 +43,7 @@ def why(pipeline: str, last: int) -> None:
 @click.command()
 @click.argument("pipeline")
 def status(pipeline: str) -> None:
-    """Show champion, monitors, newest decision, and automation that is not as declared."""
+    """Show champion, monitors, newest decision, failed runs and automation that is not well."""
     import dagster as dg
 
     from ml_assets.automation.loop_state import automation_lines, loop_lines
@@ -51,7 +52,7 @@ def status(pipeline: str) -> None:
     for line in loop_lines(loaded, settings()):
         click.echo(line)
     with dg.DagsterInstance.get() as instance:
-        lines = automation_lines(instance, loaded)
+        lines = automation_lines(instance, loaded, settings())
     for line in lines:
         click.echo(line)
 

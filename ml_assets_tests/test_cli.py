@@ -113,11 +113,22 @@ def test_a_second_run_starts_nothing(cli: Listener, first: Answer, sandbox: Sand
 def test_why_tells_the_decisions_and_status_the_loop(cli: Listener, first: Answer) -> None:
     told = cli("why", "shop")
     assert told.code == 0, told.text
-    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d (hold|retrain): ", told.out, re.MULTILINE)
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d UTC (hold|retrain): ", told.out, re.MULTILINE)
     state = cli("status", "shop")
     assert state.code == 0, state.text
     assert "Champion  version 1" in state.out
     assert "Automation No daemon has run here yet" in state.out
+    # Every monitor's line says what it is about.
+    assert re.search(r"data_quality: ", state.out), state.out
+    assert re.search(r"observed_expected: |calibration: ", state.out), state.out
+
+
+def test_an_answer_shows_all_its_columns(cli: Listener, first: Answer) -> None:
+    columns = ", ".join(f"{number} AS a_column_with_a_long_name_{number}" for number in range(30))
+    told = cli("sql", "shop", f"SELECT {columns}")
+    assert told.code == 0, told.text
+    assert "a_column_with_a_long_name_15" in told.out
+    assert "shown" not in told.out
 
 
 def test_a_slice_is_followed_down_and_a_prediction_up(cli: Listener, first: Answer) -> None:

@@ -16,18 +16,25 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ml_assets.assets.decision import NAME as DECISION
 from ml_assets.assets.shell import asset_key
+from ml_assets.automation.guard import UNFINISHED
+from ml_assets.warehouse.liveness import is_alive
 
 if TYPE_CHECKING:
     from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick
     from dagster_shared.error import SerializableErrorInfo
 
     from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
 
 Watched = dg.SensorDefinition | dg.ScheduleDefinition
 CHECK = "automation"
 PATIENCE = timedelta(minutes=10)
 """Ten times the longest pause between two ticks of a sensor: who is busy is not yet dead."""
 DAEMONS = ("SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR")
+JOBS = ("pipeline", "refresh", "evaluate", "decide", "retraining")
+"""What a pipeline's jobs are called after its name."""
+RUNS = 200
+"""So many of the newest runs of all pipelines are looked through for one's newest."""
 TICKS = 20
 """So many of the newest ticks are looked at to say since when something fails."""
 NEVER = "No daemon has run here yet, all runs are started by hand; `ml-assets ui` starts one."
@@ -73,6 +80,30 @@ def automation_faults(instance: dg.DagsterInstance, watched: Sequence[Watched]) 
     for item in watched:
         found += _faults(instance, item, None if silent else now)
     return found
+
+
+def run_faults(
+    instance: dg.DagsterInstance, pipeline: "Pipeline", settings: "Settings"
+) -> Iterator[str]:
+    """Yield which runs have lost their process, and that the newest one failed."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        if _runs(pipeline, run) and is_alive(run.run_id, settings) is False:
+            yield (
+                f"run {run.run_id[:8]} of {run.job_name} was killed: the next run, or"
+                " `ml-assets ui`, marks it as failed"
+            )
+    recent = (record for record in instance.get_run_records(limit=RUNS))
+    newest = next((one for one in recent if _runs(pipeline, one.dagster_run)), None)
+    if newest is not None and newest.dagster_run.status == dg.DagsterRunStatus.FAILURE:
+        run, ended = newest.dagster_run, newest.end_time or newest.create_timestamp.timestamp()
+        yield f"the newest run, {run.run_id[:8]} of {run.job_name}, failed at {_minute(ended)}"
+
+
+def _runs(pipeline: "Pipeline", run: dg.DagsterRun) -> bool:
+    """Say whether a run is of the pipeline: by its assets, or by its job where it has them all."""
+    if run.asset_selection:
+        return any(key.path[0] == pipeline.name for key in run.asset_selection)
+    return run.job_name in {f"{pipeline.name}_{job}" for job in JOBS}
 
 
 def _silent(instance: dg.DagsterInstance, now: datetime) -> list[str]:

@@ -8,8 +8,9 @@ from ml_assets.assets.watch_page import page_of
 from ml_assets.automation import health
 from ml_assets.automation.jobs import watched
 from ml_assets.errors import StorageError
+from ml_assets.loop.history import minute
 from ml_assets.tables.findings import all_findings, newest_windows
-from ml_assets.warehouse.appended import decisions
+from ml_assets.warehouse.appended import decisions, last_live, promotions
 from ml_assets.warehouse.lake import connect
 
 if TYPE_CHECKING:
@@ -28,33 +29,45 @@ def loop_lines(pipeline: Pipeline, settings: Settings) -> list[str]:
     from ml_assets.registry.versions import champion
 
     version = champion(settings.tracking_uri, pipeline.name)
-    if version is None:
-        return ["Champion  none yet"]
+    live = None if version is None else version.version
     try:
         with connect(pipeline.name, settings, read_only=True) as con:
             found = all_findings(con, pipeline)
             decided = decisions(con, pipeline.name)
+            last = last_live(promotions(con, pipeline.name))
     except StorageError as error:
-        return [f"Champion  version {version.version}", f"Monitors  {error.fact}"]
-    own = [item for item in found if item.model_version in {None, version.version}]
+        return [_champion(live, None), f"Monitors  {error.fact}"]
+    number = live or (None if last is None else last.to_version)
+    own = [item for item in found if item.model_version in {None, number}]
     page = page_of(pipeline, settings)
     return [
-        f"Champion  version {version.version}",
+        _champion(live, number),
         *_monitors(list(newest_windows(own).values())),
         *([f"Decision  {told(decided[-1])}"] if decided else ["Decision  none yet"]),
         *([f"Page      {page}"] if page.exists() else []),
     ]
 
 
-def automation_lines(instance: dg.DagsterInstance, pipeline: Pipeline) -> list[str]:
-    """Return what is wrong with the daemon, the schedules and the sensors, or that all is well."""
-    faults = health.automation_faults(instance, watched(pipeline))
+def automation_lines(
+    instance: dg.DagsterInstance, pipeline: Pipeline, settings: Settings
+) -> list[str]:
+    """Return what is wrong with runs, daemon, schedules and sensors, or that all is well."""
+    faults = [
+        *health.run_faults(instance, pipeline, settings),
+        *health.automation_faults(instance, watched(pipeline)),
+    ]
     return [f"Automation {fault}" for fault in faults] or ["Automation is as declared and in time."]
 
 
 def told(row: DecisionRow) -> str:
     """Return a decision in one line."""
-    return f"{row.decided_at:%Y-%m-%d %H:%M} {row.action}: {row.reason}"
+    return f"{minute(row.decided_at)} {row.action}: {row.reason}"
+
+
+def _champion(live: int | None, last: int | None) -> str:
+    if live is not None:
+        return f"Champion  version {live}"
+    return f"Champion  none: version {last} lost the alias" if last else "Champion  none yet"
 
 
 def _monitors(newest: Sequence[Found]) -> Iterator[str]:
@@ -62,4 +75,9 @@ def _monitors(newest: Sequence[Found]) -> Iterator[str]:
         yield "Monitors  nothing was scored yet"
     for number, item in enumerate(sorted(newest, key=lambda one: one.cause)):
         head = "Monitors" if number == 0 else ""
-        yield f"{head:<9} {item.period} {item.verdict:<15} {item.reason}"
+        yield f"{head:<9} {item.period} {item.verdict:<15} {_named(item)}"
+
+
+def _named(item: Found) -> str:
+    """Return what a monitor says after what it says it of: two may watch the same number."""
+    return f"{item.cause}: {item.reason.removeprefix(f'{item.cause}: ')}"

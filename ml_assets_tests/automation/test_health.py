@@ -27,8 +27,10 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 
-from ml_assets.automation.health import CHECK, NEVER, PATIENCE, automation_faults
+from ml_assets.automation.health import CHECK, NEVER, PATIENCE, automation_faults, run_faults
 from ml_assets.automation.jobs import DAILY, watched
+from ml_assets.automation.loop_state import loop_lines
+from ml_assets.warehouse.liveness import hold
 from ml_assets_tests.assets.running import checks, dagsters_own_warnings, definitions
 from ml_assets_tests.assets.test_decision import DECISION
 
@@ -275,6 +277,46 @@ def test_everything_the_loop_lives_by_is_watched(shop_as_built: Sandbox) -> None
         "alert_failed_runs",
         "alert_failing_checks",
     }
+
+
+def test_a_run_that_failed_or_lost_its_process_is_told(shop: Sandbox) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def faults() -> list[str]:
+            return [*run_faults(instance, shop.pipeline, shop.settings)]
+
+        other = instance.create_run_for_job(_job("shop_loop_refresh"))
+        instance.report_run_failed(other)
+        assert faults() == []
+        failed = instance.create_run_for_job(_job("shop_refresh"))
+        instance.report_run_failed(failed)
+        (line,) = faults()
+        assert line.startswith(f"the newest run, {failed.run_id[:8]} of shop_refresh, failed at 2")
+        killed = instance.create_run_for_job(
+            _job("shop_retraining"), status=dg.DagsterRunStatus.STARTED
+        )
+        with hold(killed.run_id, shop.settings):
+            assert faults() == []
+        # What a kill leaves: the file without its lock.
+        lock = shop.settings.data / "runs" / f"{killed.run_id}.lock"
+        lock.touch()
+        (line,) = faults()
+        assert line.startswith(f"run {killed.run_id[:8]} of shop_retraining was killed")
+
+
+def _job(name: str) -> dg.JobDefinition:
+    @dg.op
+    def nothing() -> None:
+        """Do nothing."""
+
+    return dg.GraphDefinition(name=name, node_defs=[nothing]).to_job()
+
+
+def test_a_champion_that_lost_its_alias_is_told_with_monitors_and_decision(mine: Finished) -> None:
+    mine.client().delete_registered_model_alias("flights", "champion")
+    first, *rest = loop_lines(mine.box.pipeline, mine.settings)
+    assert first == "Champion  none: version 1 lost the alias"
+    assert [line.split()[0] for line in rest[:2]] == ["Monitors", "Decision"]
 
 
 def test_every_decision_is_followed_by_the_check(mine: Finished) -> None:
