@@ -42,7 +42,8 @@ class TriggerSpec:
     """A window's limit is broken by chance at a rate p, two of three with the newest at about
     2 p^2, a tenth of it for p = .05; a change that stays is found one window later."""
     drift: WindowRule | None = None
-    """Off: features that moved say nothing about the loss of the model; drift informs."""
+    """Off: what moved says nothing about the loss of the model; drift informs. Switched on, it is
+    drift of the predictions that asks: a feature the model does not use moves none of them."""
     max_age_days: Days | None = 180
     """Days from the newest training, whether it was promoted or not, until the calendar asks for
     one: twice a year meets both halves of a yearly season and leaves half the budget to alarms."""

@@ -54,7 +54,7 @@ def triggers(
     rules = {
         "calibration": spec.calibration,
         "performance": spec.performance,
-        "drift": spec.drift,
+        "prediction_drift": spec.drift,
     }
     windows = [
         _windows(rule, cause, [one for one in findings if one.cause == cause], history)

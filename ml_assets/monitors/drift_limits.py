@@ -17,6 +17,7 @@ from ml_assets.monitors.days import SCORE, is_score
 from ml_assets.monitors.persistence import persistence, variance_kept
 from ml_assets.monitors.psi import psi
 from ml_assets.monitors.resample import (
+    WEEK,
     draw_windows,
     fewer_rows,
     share_of_rows,
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 FLOOR = 0.001
 """The least limit. Resampling cannot draw a value that the reference never had; until some .05 % of
 the rows have it, that is nobody's drift."""
+BLOCKS = (WEEK, 4 * WEEK)
+"""Days in a row that are drawn together; the larger limit holds. A window lies in one season, and
+weeks of all seasons drawn together differ less than it does. But blocks of four weeks are few: a
+year of them alone, without a season, would alarm twice as often as set where .02 is set."""
 _BEYOND = 10
 
 
@@ -57,7 +62,8 @@ def drift_limits(reference: Days, window: Days, rate: float, draws: int, seed: i
 
     Each draw is a pair of a reference and a window, both of the reference's days, so that the
     reference's own sampling error counts. A feature's limit is its (1 - rate) quantile times one
-    factor for all: the (1 - rate) quantile of the largest PSI / quantile over the features.
+    factor for all: the (1 - rate) quantile of the largest PSI / quantile over the features. Of
+    those from blocks of each length it is the larger.
     """
     if not 0 < rate < 1 or rate * draws < _BEYOND:
         raise DataError(
@@ -66,20 +72,27 @@ def drift_limits(reference: Days, window: Days, rate: float, draws: int, seed: i
         )
     names = compared(reference, window)
     answers = scores(reference)
-    sampled = _unchanged(reference, window, [*names, *answers], draws, seed)
-    joint = [_joint({name: sampled[name] for name in own}, rate) for own in (names, answers)]
-    return DriftLimits(rate, *joint)
+    each = [
+        _unchanged(reference, window, [*names, *answers], draws, seed, block) for block in BLOCKS
+    ]
+    return DriftLimits(
+        rate, *(_larger([_joint(one, own, rate) for one in each]) for own in (names, answers))
+    )
 
 
-def _joint(sampled: Mapping[str, Floats], rate: float) -> dict[str, float]:
+def _larger(limits: list[dict[str, float]]) -> dict[str, float]:
+    return {name: max(one[name] for one in limits) for name in limits[0]}
+
+
+def _joint(sampled: Mapping[str, Floats], names: list[str], rate: float) -> dict[str, float]:
     """Return limits of which any is exceeded at `rate`; a single one is its own quantile."""
-    quantiles = {n: max(float(np.quantile(sampled[n], 1 - rate)), FLOOR) for n in sampled}
-    if [*sampled] == [SCORE]:
+    quantiles = {n: max(float(np.quantile(sampled[n], 1 - rate)), FLOOR) for n in names}
+    if names == [SCORE]:
         return quantiles
-    largest = np.max([sampled[n] / quantiles[n] for n in sampled], axis=0)
+    largest = np.max([sampled[n] / quantiles[n] for n in names], axis=0)
     # Below 1 only where the floor binds, which it must go on doing.
     factor = max(float(np.quantile(largest, 1 - rate)), 1.0)
-    return {n: factor * quantiles[n] for n in sampled}
+    return {n: factor * quantiles[n] for n in names}
 
 
 def scores(days: Days) -> list[str]:
@@ -109,14 +122,14 @@ def compared(reference: Days, window: Days) -> list[str]:
 
 
 def _unchanged(
-    reference: Days, window: Days, names: list[str], draws: int, seed: int
+    reference: Days, window: Days, names: list[str], draws: int, seed: int, block: int
 ) -> dict[str, Floats]:
     """Return per name the PSI of each draw."""
     reference = reference.take(reference.rows > 0)
     dates = window.dates[window.rows > 0]
     seeds = np.random.SeedSequence(seed).generate_state(3)
-    drawn = draw_windows(reference, dates, draws, int(seeds[0]))
-    again = draw_windows(reference, reference.dates, draws, int(seeds[1]))
+    drawn = draw_windows(reference, dates, draws, int(seeds[0]), block)
+    again = draw_windows(reference, reference.dates, draws, int(seeds[1]), block)
     share = share_of_rows(reference, drawn, window)
     windows, references = (times_drawn(days, len(reference)) for days in (drawn, again))
     histograms = [reference.histograms[name] for name in names]
@@ -127,16 +140,17 @@ def _unchanged(
     ends = np.cumsum([histogram.shape[1] for histogram in histograms])[:-1]
     pairs = zip(*(np.split(c, ends, axis=1) for c in (references @ counts, actual)), strict=True)
     return {
-        name: psi(expected, found) / _kept(reference, dates, name)
+        name: psi(expected, found) / _kept(reference, dates, name, block)
         for name, (expected, found) in zip(names, pairs, strict=True)
     }
 
 
-def _kept(reference: Days, dates: Dates, name: str) -> float:
+def _kept(reference: Days, dates: Dates, name: str, block: int) -> float:
     """Return the share of the PSI that draws show: of small differences it is their variance."""
     counts = reference.histograms[name]
     usual = counts.sum(axis=0)
     some = usual > 0
     # Each bin as it counts in the PSI: squared and by its usual share.
     shares = counts[:, some] / reference.rows[:, None] / np.sqrt(usual[some] / usual.sum())
-    return variance_kept(reference.dates, dates, persistence(reference.dates, shares))
+    lasting = persistence(reference.dates, shares)
+    return variance_kept(reference.dates, dates, lasting, block)

@@ -41,14 +41,15 @@ def persistence(dates: Dates, values: Floats) -> float:
     return float(np.clip((next_moment * own_moment).sum() / total, 0.0, LONGEST))
 
 
-def variance_kept(reference: Dates, dates: Dates, lasting: float) -> float:
+def variance_kept(reference: Dates, dates: Dates, lasting: float, block: int = WEEK) -> float:
     """Return the variance of sums over windows of `draw_windows` as a share of the true one.
 
     `reference` are the days drawn from, `dates` those of the window; days k apart correlate by
     `lasting` to the power of k. Two things are lost (Lahiri 2003, Resampling Methods for Dependent
-    Data, chapter 5): days k apart are drawn together in (7 - k) / 7 of windows, and less often
-    where the reference ends or has a gap, and m weeks vary around their own mean, by (m - 1) / m of
-    what independent ones vary. A single week shows nothing and is counted as two.
+    Data, chapter 5): of blocks of b days, days k apart are drawn together in (b - k) / b of
+    windows, and less often where the reference ends or has a gap, and m weeks vary around their own
+    mean, by (m - 1) / m of what independent ones vary. A single week shows nothing and is counted
+    as two.
     """
     if not len(dates):
         return 1.0
@@ -56,13 +57,13 @@ def variance_kept(reference: Dates, dates: Dates, lasting: float) -> float:
     place = dates.astype("datetime64[D]").astype(np.int64)
     apart = np.abs(place[:, None] - place)
     truth = lasting**apart
-    distances = np.arange(WEEK)
+    distances = np.arange(block)
     others = np.arange(1 - weeks, weeks)
     shares = (1 - np.abs(others) / weeks) / weeks
     means = (shares * lasting ** np.abs(distances[:, None] + WEEK * others)).sum(axis=1)
-    drawn_together = (1 - distances / WEEK) * _neighbours(reference, distances)
+    drawn_together = (1 - distances / block) * _neighbours(reference, distances)
     shown = drawn_together * (lasting**distances - means)
-    together = apart < WEEK
+    together = apart < block
     return float(shown[apart[together]].sum() / truth.sum())
 
 

@@ -1,10 +1,8 @@
 """What windows without a change look like: weeks of the reference, drawn again and again.
 
 Rows of a day share what happened on it, and weather lasts for days. So what is drawn is blocks of
-seven consecutive days (the moving block bootstrap of Kunsch 1989, on a circle as in Politis and
-Romano 1992), each put where the same weekday stands. Measured with what `persistence` adds, for
-references of 59, 90 and 240 days: drift set to .10 alarms at .06, .07 and .08 where days are
-independent, at .09, .12 and .10 where they correlate by .3, and at .14, .15 and .13 by .5.
+consecutive days (the moving block bootstrap of Kunsch 1989, on a circle as in Politis and Romano
+1992), each put where the same weekday stands.
 """
 
 from __future__ import annotations
@@ -21,15 +19,15 @@ if TYPE_CHECKING:
     from ml_assets.monitors.days import Dates, Days
 
 WEEK = 7
-"""Days of a block: whole weeks keep every weekday in its place."""
+"""Days of a block, or a multiple of them: whole weeks keep every weekday in its place."""
 
 
-def draw_windows(reference: Days, dates: Dates, draws: int, seed: int) -> Ints:
+def draw_windows(reference: Days, dates: Dates, draws: int, seed: int, block: int = WEEK) -> Ints:
     """Return the reference days of `draws` windows of days at `dates`: (draws, len(dates)).
 
-    Each window is cut into calendar weeks from a weekday of its own, and each week is filled with
-    seven days of the reference that follow each other from that weekday on, the reference's last
-    week followed by its first. A day that the reference lacks there is any other one of its
+    Each window is cut into blocks of `block` days, whole weeks, from a day of its own, and each is
+    filled with days of the reference that follow each other from that weekday on, the reference's
+    last week followed by its first. A day that the reference lacks there is any other one of its
     weekday, or any day where there is none.
     """
     if not len(reference):
@@ -40,10 +38,10 @@ def draw_windows(reference: Days, dates: Dates, draws: int, seed: int) -> Ints:
     circle = _circle(reference)
     # Numbered from the reference's first day: a multiple of seven more keeps the weekday.
     place = _days_since(reference, dates)
-    first = rng.integers(0, WEEK, (draws, 1))
-    block = (place - place[0] + first) // WEEK
-    moved = WEEK * rng.integers(0, len(circle) // WEEK, (draws, int(block.max()) + 1))
-    drawn = circle[(place + np.take_along_axis(moved, block, axis=1)) % len(circle)]
+    first = rng.integers(0, block, (draws, 1))
+    own = (place - place[0] + first) // block
+    moved = WEEK * rng.integers(0, len(circle) // WEEK, (draws, int(own.max()) + 1))
+    drawn = circle[(place + np.take_along_axis(moved, own, axis=1)) % len(circle)]
     return _filled(drawn, reference.weekdays, weekdays(dates), rng)
 
 

@@ -14,7 +14,10 @@ from ml_assets.loop.decide import decide
 from ml_assets.loop.history import Action, Attempt, Decision, History, Outcome, Status
 from ml_assets.loop.policy import AttemptSpec, BudgetSpec, Policy, TriggerSpec, WindowRule
 from ml_assets.loop.triggers import Finding, Verdict
+from ml_assets.monitors.drift import drift
+from ml_assets.monitors.drift_limits import drift_limits
 from ml_assets_tests.loop.ledgers import START, Ledgers, alarm, finding, ok
+from ml_assets_tests.monitors.world import Change, world
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,7 +211,21 @@ def test_other_causes_inform_and_do_not_retrain(cause: str) -> None:
 
 def test_drift_retrains_where_it_is_switched_on() -> None:
     policy = Policy(trigger=TriggerSpec(drift=WindowRule(alarms=1, of=1)))
-    assert at_day(5, policy).evaluate(alarm("drift", 4)).episode == "drift-2013-06-05"
+    found = at_day(5, policy).evaluate(alarm("prediction_drift", 4))
+    assert found.episode == "prediction_drift-2013-06-05"
+
+
+def test_drift_of_a_feature_that_the_model_does_not_use_never_retrains() -> None:
+    policy = Policy(trigger=TriggerSpec(drift=WindowRule(alarms=1, of=1)))
+    reference = world(180, seed=1)
+    importance = {"x0": 8.0, "x1": 3.0, "x2": 3.0, "x3": 3.0, "x4": 0.0}
+    for name, action in (("x4", "hold"), ("x0", "retrain")):
+        window = world(28, seed=99, change=Change(shift={name: 0.5}))
+        limits = drift_limits(reference, window, 0.05, 1000, 0)
+        found = drift(reference, window, importance, limits)
+        assert [one.name for one in found.features if one.exceeds] == [name]
+        said = alarm("drift", 4), (alarm if found.score_alarm else ok)("prediction_drift", 4)
+        assert at_day(5, policy).evaluate(*said).action == action
 
 
 def test_calibration_is_asked_before_performance() -> None:
@@ -619,7 +636,9 @@ def test_what_was_decided_stays_decided_while_findings_flap(verdicts: list[Verdi
 
 _NAMES = st.sampled_from(["calibration-2013-06-01", "performance-2013-06-20", "by hand"])
 _HOURS = st.integers(-60 * 24, 60 * 24)
-_CAUSES = st.sampled_from(["data_quality", "calibration", "performance", "drift", "labels"])
+_CAUSES = st.sampled_from(
+    ["data_quality", "calibration", "performance", "prediction_drift", "labels"]
+)
 _FINDINGS = st.lists(
     st.builds(
         finding,

@@ -30,12 +30,12 @@ def alarms_per_year(reference: Days, fresh: Days, rate: float) -> float:
     return len(run(residuals(fresh, between), limit).alarms) / (len(fresh) / 365)
 
 
-def measured(references: int, rate: float) -> list[float]:
+def measured(references: int, rate: float, season: float = 0.0) -> list[float]:
     """Alarms per year of ten fresh years each, by limits from references of 240 days."""
     return [
         alarms_per_year(
-            world(240, rows=100, seed=seed, features=2),
-            world(3650, rows=100, seed=10_000 + seed, features=2),
+            world(240, rows=100, seed=seed, features=2, season=season),
+            world(3650, rows=100, seed=10_000 + seed, features=2, season=season),
             rate,
         )
         for seed in range(references)
@@ -48,9 +48,14 @@ def test_false_alarms_come_at_the_set_rate(rate: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rate", "references"), [(0.25, 40), (1.0, 100), (4.0, 100)])
-def test_false_alarms_come_at_the_set_rate_in_many_years(rate: float, references: int) -> None:
-    found = measured(references, rate)
+@pytest.mark.parametrize(
+    ("rate", "references", "season"),
+    [(0.25, 40, 0.0), (1.0, 100, 0.0), (4.0, 100, 0.0), (1.0, 100, 0.5)],
+)
+def test_false_alarms_come_at_the_set_rate_in_many_years(
+    rate: float, references: int, season: float
+) -> None:
+    found = measured(references, rate, season)
     error = np.std(found) / np.sqrt(len(found))
     # 240 days leave each limit uncertain: the rate is that of many references, not of every one.
     assert 0.8 * rate - 2 * error < np.mean(found) < 1.2 * rate + 2 * error

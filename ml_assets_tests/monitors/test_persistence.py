@@ -49,18 +49,18 @@ def test_days_that_are_no_neighbours_or_do_not_vary_have_none() -> None:
 
 
 @pytest.mark.parametrize("coefficient", [0.0, 0.3, 0.5])
-@pytest.mark.parametrize("length", [59, 240])
+@pytest.mark.parametrize(("length", "block"), [(59, 7), (240, 7), (240, 14), (364, 28)])
 def test_drawing_shows_the_share_of_the_variance_that_it_says(
-    coefficient: float, length: int
+    coefficient: float, length: int, block: int
 ) -> None:
     days = world(length, rows=1)
     shown = []
     for seed in range(500):
         values = lasting(length, coefficient, seed)[:, 0]
-        shown.append(values[draw_windows(days, MONTH, 40, seed)].sum(axis=1).var(ddof=1))
+        shown.append(values[draw_windows(days, MONTH, 40, seed, block)].sum(axis=1).var(ddof=1))
     apart = np.abs(np.arange(28)[:, None] - np.arange(28))
     truth = (coefficient**apart).sum()
-    kept = variance_kept(days.dates, MONTH, coefficient)
+    kept = variance_kept(days.dates, MONTH, coefficient, block)
     assert np.mean(shown) / truth == pytest.approx(kept, abs=0.06)
 
 

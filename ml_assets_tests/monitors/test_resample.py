@@ -38,10 +38,12 @@ def test_every_day_is_replaced_by_one_of_its_weekday(
     assert (reference.weekdays[drawn] == weekdays(window)).all()
 
 
-def test_days_in_a_row_are_mostly_drawn_in_a_row() -> None:
+@pytest.mark.parametrize("block", [7, 14, 28])
+def test_days_in_a_row_are_mostly_drawn_in_a_row(block: int) -> None:
     reference = world(140, rows=1)
-    drawn = draw_windows(reference, dates(*range(28)), 2000, 0)
-    for apart, together in ((1, 6 / 7), (3, 4 / 7), (6, 1 / 7)):
+    drawn = draw_windows(reference, dates(*range(28)), 2000, 0, block)
+    for apart in (1, 3, 6):
+        together = 1 - apart / block
         moved = (drawn[:, apart:] - drawn[:, :-apart]) % 140
         # Blocks that follow each other by chance: one in twenty.
         share = together + (1 - together) / 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml_assets.monitors.days import SCORE, Days
+from ml_assets.monitors.days import SCORE, Days, weekdays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,7 @@ def world(
     features: int = 5,
     day_effect: float = 0.25,
     persistence: float = 0.0,
+    season: float = 0.0,
     change: Change | None = None,
     start: str = "2013-01-07",
 ) -> Days:
@@ -51,14 +52,15 @@ def world(
     `day_effect` is the sd of the day's random shift of the true log-odds, which the scores do not
     know. Features x0, x1, ... are standard normal plus a day's shift of sd .2, x0 also a weekday's;
     x0 drives the scores most, the last feature not at all. Each shift of a day is
-    `persistence` times the last day's plus something new, of the same variance. The same seed draws
-    the same world with and without `change`.
+    `persistence` times the last day's plus something new, of the same variance. Over the year x0
+    rises and falls by a sine of sd `season`, and scores and labels with it: the model knows the
+    season. The same seed draws the same world with and without `change`.
     """
     rng = np.random.default_rng(seed)
     change = change or Change()
     dates = np.datetime64(start, "D") + np.arange(days)
     changed = (np.arange(days) >= change.since)[:, None]
-    weekday = _WEEKDAY[(dates.astype(np.int64) + 3) % 7][:, None]
+    usual = _WEEKDAY[weekdays(dates)] + _yearly(dates, season)
     weights = _weights(features)
     log_odds = np.full((days, rows), _INTERCEPT)
     histograms = {}
@@ -66,7 +68,7 @@ def world(
         name = f"x{number}"
         x = rng.normal(size=(days, rows))
         x += _lasting(rng.normal(0, _FEATURE_DAY_SD, (days, 1)), persistence)
-        x += changed * change.shift.get(name, 0.0) + (weekday if number == 0 else 0.0)
+        x += changed * change.shift.get(name, 0.0) + (usual[:, None] if number == 0 else 0.0)
         log_odds += weights[number] * x
         histograms[name] = _histogram(x, rng.random((days, rows)) < _NULLS)
     score = _marginal(log_odds, day_effect)
@@ -77,6 +79,13 @@ def world(
     spread = np.sqrt(np.sum(weights**2))
     histograms[SCORE] = _histogram((log_odds - _INTERCEPT) / spread, np.zeros_like(label) > 0)
     return _days(dates, label, score, histograms)
+
+
+def _yearly(dates: Dates, sd: float) -> Floats:
+    """Return a sine over the year of standard deviation `sd`, highest on 1 April."""
+    day = (dates - dates.astype("datetime64[Y]")).astype(np.int64)
+    found: Floats = np.sqrt(2) * sd * np.sin(2 * np.pi * day / 365)
+    return found
 
 
 def _lasting(fresh: Floats, persistence: float) -> Floats:
