@@ -58,7 +58,9 @@ def test_false_alarms_come_at_the_set_rate_in_many_years(
     found = measured(references, rate, season)
     error = np.std(found) / np.sqrt(len(found))
     # 240 days leave each limit uncertain: the rate is that of many references, not of every one.
-    assert 0.8 * rate - 2 * error < np.mean(found) < 1.2 * rate + 2 * error
+    # A season in what the model knows widens the limit: fewer alarms, not more.
+    least = 0.5 if season else 0.8
+    assert least * rate - 2 * error < np.mean(found) < 1.2 * rate + 2 * error
     if rate >= 1:  # Ten years at a rate of .25 hold two or three alarms: chance alone doubles them.
         assert np.quantile(found, 0.9) < 2 * rate
 
