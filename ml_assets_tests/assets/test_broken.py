@@ -116,6 +116,7 @@ def the_decisions(mine: Finished) -> list[tuple[str, str | None, str | None]]:
         return [(row.action, row.cause, row.episode) for row in decisions(con, "flights")]
 
 
+@pytest.mark.slow
 def test_an_open_breaker_is_told(mine: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     mine.unlearn("2013-02")
     mine.box.declare(lambda declared: declared.update(retraining={"attempts": {"limit": 1}}))
@@ -185,6 +186,7 @@ def retrained_in_vain(
     instance.add_run(dg.DagsterRun("flights_retraining", tags=tags, status=SUCCESS))
 
 
+@pytest.mark.slow
 def test_retrains_in_vain_open_the_breaker_and_people_hear_of_it(
     mine: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,6 +160,7 @@ def test_a_broken_slice_is_left_out_by_a_run_that_does_not_judge(broken: Finishe
     assert set(sequences(broken, "predictions.scores")) == {"2013-01", "2013-02"}
 
 
+@pytest.mark.slow
 def test_mended_data_is_scored(broken: Finished, finished: Finished) -> None:
     whole = finished.box.source("weather").read_text(encoding="utf-8").splitlines()
     broken.box.edit("weather", lambda _: whole)

@@ -87,6 +87,7 @@ def test_no_label_counts_before_it_is_known(
     assert seen[0] == 0 < seen[1] < seen[2]
 
 
+@pytest.mark.slow
 def test_a_label_is_awaited_only_as_long_as_labels_take(
     mine: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def decided(mine: Finished) -> list[tuple[str, str | None, str]]:
         return [(row.action, row.cause, row.reason) for row in decisions(con, "flights")]
 
 
+@pytest.mark.slow
 def test_what_the_monitors_say_of_the_champion_is_decided_upon(mine: Finished) -> None:
     mine.unlearn("2013-02")
     assert not mine.run(*LOOP, DECISION, refresh=True)

@@ -123,6 +123,7 @@ def test_nothing_in_the_artifacts_is_a_pickle(finished: Finished) -> None:
     assert not [path for path in files if path.is_file() and PICKLE.match(path.read_bytes())]
 
 
+@pytest.mark.slow
 def test_training_again_gives_the_same_model_as_the_next_version(mine: Finished) -> None:
     assert not mine.run()
     first, second = record_of(mine, 1), record_of(mine, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from ml_assets.automation.reproduce import reproduce
 from ml_assets.registry.record import read_record
@@ -64,6 +65,7 @@ def test_it_is_reproduced_bit_for_bit(several: Finished) -> None:
     assert found.reasons == []
 
 
+@pytest.mark.slow
 def test_scores_hold_each_class_and_the_monitors_look_at_each(several: Finished) -> None:
     assert not several.run(*LOOP, refresh=True)
     with several.box.lake() as con:
@@ -118,6 +120,7 @@ def _divert(declared: dict[str, Any]) -> None:
         THEN 'diverted' ELSE {KIND} END"""
 
 
+@pytest.mark.slow
 def test_a_better_challenger_passes_the_gate_and_its_refit_goes_live(several: Finished) -> None:
     several.box.declare(let_slow)
     weaken(several)

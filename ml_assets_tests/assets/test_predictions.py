@@ -76,6 +76,7 @@ def test_scoring_again_changes_nothing_but_the_moment(scored: Finished) -> None:
     assert slices(scored)[key].sequence == after[key].sequence
 
 
+@pytest.mark.slow
 def test_a_score_that_was_given_stays_when_another_version_goes_live(scored: Finished) -> None:
     from ml_assets.registry.versions import CHAMPION, set_alias
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from ml_assets.automation.reproduce import reproduce
 from ml_assets.registry.record import read_record
 from ml_assets_tests.assets.contenders import aliases_of, let_slow, register_like, weaken
@@ -17,6 +19,7 @@ def let_roll(declared: dict[str, Any]) -> None:
     declared["retraining"]["window"] = {"train": 2}
 
 
+@pytest.mark.slow
 def test_a_rolling_refit_forgets_the_oldest_partition_and_is_rebuilt(mine: Finished) -> None:
     mine.box.declare(let_roll)
     weaken(mine)

@@ -67,6 +67,7 @@ def test_a_run_trains_the_successor_and_says_what_to_type(changed: Finished) -> 
     assert any(newest.reason in line for line in loop_lines(changed.box.pipeline, changed.settings))
 
 
+@pytest.mark.slow
 def test_the_successor_scores_once_it_is_promoted(changed: Finished) -> None:
     assert run_what_is_due(changed).success
     with books(changed) as found:
@@ -80,6 +81,7 @@ def test_the_successor_scores_once_it_is_promoted(changed: Finished) -> None:
     assert versions == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_feature_that_is_gone_is_not_taken_for_broken_data(monitored: Finished) -> None:
     monitored.box.declare(
         lambda declared: declared["features"]["weather"]["columns"].pop("visibility")
@@ -93,6 +95,7 @@ def test_a_feature_that_is_gone_is_not_taken_for_broken_data(monitored: Finished
     assert len(monitored.versions()) == 2
 
 
+@pytest.mark.slow
 def test_features_go_back_with_their_code(changed: Finished) -> None:
     before = stored(changed, "predictions.scores")
     assert not failed(refreshed(changed))
@@ -109,6 +112,7 @@ def test_features_go_back_with_their_code(changed: Finished) -> None:
     assert free.cause != "code"
 
 
+@pytest.mark.slow
 def test_a_better_successor_goes_live_by_the_gate(monitored: Finished) -> None:
     """Its rival answers with the features that its code computed before the change."""
     monitored.box.declare(let_slow)
@@ -127,6 +131,7 @@ def test_a_better_successor_goes_live_by_the_gate(monitored: Finished) -> None:
         assert decisions(con, "flights")[-1].cause != "code"
 
 
+@pytest.mark.slow
 def test_a_successor_that_is_not_better_waits_and_the_gate_says_why(changed: Finished) -> None:
     assert run_what_is_due(changed).success
     with books(changed) as found:
@@ -136,6 +141,7 @@ def test_a_successor_that_is_not_better_waits_and_the_gate_says_why(changed: Fin
     assert look.numbers["champion_snapshot"] < look.numbers["snapshot"]
 
 
+@pytest.mark.slow
 def test_what_the_champion_never_saw_is_no_reason_against_it(changed: Finished) -> None:
     """Mended after the change, the rows would be judged beside features from before."""
     changed.box.edit("weather", lambda lines: [*lines[:-300], *lines[-150:]])

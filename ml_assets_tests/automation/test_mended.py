@@ -58,6 +58,7 @@ def scores(mine: Finished, snapshot: int | None = None) -> list[tuple[object, ..
         ).fetchall()
 
 
+@pytest.mark.slow
 def test_who_gave_the_scores_gives_the_new_ones_where_the_champion_knows_the_month(
     forward: Finished,
 ) -> None:
@@ -98,6 +99,7 @@ def test_the_plan_shows_what_is_scored_anew_though_its_tables_are_there(
     assert found.scores == {MONTH: f"features.weather changed: version 1 scores {rows} rows anew"}
 
 
+@pytest.mark.slow
 def test_scores_of_a_version_that_is_gone_stay_and_that_is_said(
     forward: Finished, capfd: pytest.CaptureFixture[str]
 ) -> None:

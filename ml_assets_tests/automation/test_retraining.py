@@ -206,6 +206,7 @@ def test_a_run_by_hand_waits_for_the_sensors_and_leaves_it_the_model(mine: Finis
         assert [one.status for one in attempts_of(instance, mine.box.pipeline)] == ["failed"]
 
 
+@pytest.mark.slow
 def test_what_a_run_of_tables_and_model_trained_counts_as_a_retraining_by_hand(
     mine: Finished,
 ) -> None:

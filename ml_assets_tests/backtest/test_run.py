@@ -59,6 +59,7 @@ def test_no_model_is_trained_for_two_policies(compared: Told) -> None:
     assert len(trained) == len(models)
 
 
+@pytest.mark.slow
 def test_one_that_was_stopped_goes_on(parcels: Sandbox, tmp_path: Path) -> None:
     whole, broken = (_fresh(parcels, tmp_path / name) for name in ("whole", "broken"))
     lines: list[str] = []

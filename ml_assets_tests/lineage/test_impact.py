@@ -96,6 +96,7 @@ def test_it_names_exactly_what_the_plan_would_build_again(built: Finished) -> No
     assert slices(of(built, "raw.planes")) == planes
 
 
+@pytest.mark.slow
 def test_whatever_a_changed_month_changes_is_named(mine: Finished) -> None:
     found = of(mine, "raw.flights", SECOND)
     named = slices(found) | {("predictions.scores", one.partition) for one in found.scores}
@@ -169,6 +170,7 @@ def test_verdicts_and_the_decision_on_them_are_listed(built: Finished) -> None:
     assert not any(one.outdated for one in found.verdicts)
 
 
+@pytest.mark.slow
 def test_history_stays_listed_beside_what_was_built_since(mine: Finished) -> None:
     pipeline, before = mine.box.pipeline, contents(mine)
     mine.box.edit("flights", delay_flights)

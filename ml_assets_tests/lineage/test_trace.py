@@ -139,6 +139,7 @@ def test_what_was_not_scored_says_why_and_shows_the_rest(mine: Finished) -> None
     assert of(mine, *scored).unscored == "there is no champion to score with"
 
 
+@pytest.mark.slow
 def test_rows_are_those_that_were_scored_though_they_changed_since(mine: Finished) -> None:
     given = flight(mine)
     before = of(mine, *given)

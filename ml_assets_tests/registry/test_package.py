@@ -228,6 +228,7 @@ OWN = Recipe(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "own"])
 def test_a_baseline_in_the_models_place_loads_where_ml_assets_is_not(
     tracking_uri: str, name: str, tmp_path: Path
