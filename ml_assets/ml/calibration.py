@@ -17,8 +17,15 @@ BINS = 15
 
 
 def bins(label: Floats, score: Floats, sampling: Resampling) -> list[CalibrationBin]:
-    """Return at most BINS bins of about equal size, ascending; equal scores share a bin."""
-    edges = np.unique(np.quantile(score, np.linspace(0, 1, BINS + 1)[1:-1], method="lower"))
+    """Return at most BINS bins, ascending; equal scores share a bin.
+
+    Each holds about the same sum of p(1-p), so that its observed rate is known about as well as the
+    others': of rare events bins of equal size would show the many rows where nothing happens.
+    """
+    ordered = np.sort(score)
+    weight = np.cumsum(ordered * (1 - ordered))
+    cuts = np.searchsorted(weight, weight[-1] * np.linspace(0, 1, BINS + 1)[1:-1])
+    edges = np.unique(ordered[cuts])
     place = np.searchsorted(edges, score, side="left")
     return [_bin(label, score, place == i, sampling) for i in range(len(edges) + 1) if i in place]
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0)
 RESOLUTION = 1e-9
+SMALLEST = 1e-300
+"""Below it a part of a span may be no number that can be divided by."""
 
 
 def tag(name: str, *children: str, **attributes: object) -> Markup:
@@ -72,7 +74,7 @@ class Scale:
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Multiples of 1, 2, 2.5 or 5 times a power of ten inside [low, high], at most `most`."""
-    if high - low <= RESOLUTION * max(abs(low), abs(high)):
+    if high - low <= max(RESOLUTION * max(abs(low), abs(high)), SMALLEST):
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / most))
     for step in (power * factor for factor in STEPS):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -45,6 +45,7 @@ def test_scale_refuses_bounds_that_mean_nothing(low: float, high: float) -> None
         Scale(low, high, 0.0, 1.0)
 
 
+@example((0.0, 5e-324), 6)
 @given(domains, st.integers(2, 12))
 def test_ticks_are_few_rising_and_inside(bounds: tuple[float, float], most: int) -> None:
     low, high = bounds
