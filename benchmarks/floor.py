@@ -21,11 +21,12 @@ import yaml
 
 from benchmarks.floor_tables import FloorTables
 from ml_assets.ml import fit, split
+from ml_assets.ml.declared import metric_columns
 from ml_assets.ml.evaluate import evaluate
 from ml_assets.sql.names import literal, quote
 from ml_assets.tables import folder
 from ml_assets.tables.declaration import Declaration
-from ml_assets.tables.metrics import declared_metrics, metric_columns
+from ml_assets.tables.metrics import declared_metrics
 from ml_assets.tables.training import feature_names, training_sql
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.slices import content_hash
