@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import duckdb
@@ -203,12 +202,10 @@ FOLDERS = sorted(
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_every_column_of_a_pipeline_is_resolved_quickly(folder: Path) -> None:
-    start = time.perf_counter()
+def test_every_column_of_a_pipeline_is_resolved(folder: Path) -> None:
     for path in sorted(folder.glob("*/*.sql")):
         select = parse(path.read_text(encoding="utf-8"), path.name)
         tables = dependencies(select, folder.name)
         found = column_lineage(select, {})
         assert found
         assert {origin[:-1] for origins in found.values() for origin in origins} <= tables
-    assert time.perf_counter() - start < 1.5
