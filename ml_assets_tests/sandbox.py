@@ -193,10 +193,8 @@ def build_all(con: DuckDBPyConnection, pipeline: Pipeline) -> None:
 
 def planned(con: DuckDBPyConnection, pipeline: Pipeline) -> list[Step]:
     """Return what a refresh would build."""
-    sources = {
-        node.table: load.fingerprint_of(node) for node in pipeline.ordered if node.layer == "raw"
-    }
-    return plan(pipeline, Stored(ledger.current(con, pipeline.name)), sources)
+    stored = Stored(ledger.current(con, pipeline.name))
+    return plan(pipeline, stored, load.fingerprints(pipeline))
 
 
 def refresh(con: DuckDBPyConnection, pipeline: Pipeline) -> list[tuple[str, str | None]]:

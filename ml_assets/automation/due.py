@@ -13,7 +13,7 @@ from ml_assets.errors import StorageError
 from ml_assets.loop.history import active
 from ml_assets.tables.findings import MONITORS, findings_table
 from ml_assets.tables.freshness import training_tables
-from ml_assets.tables.load import fingerprint_of
+from ml_assets.tables.load import fingerprints
 from ml_assets.tables.plan import Step, Stored, plan
 from ml_assets.tables.scores import scores_table
 from ml_assets.tables.training import spine
@@ -56,11 +56,8 @@ class Due:
 
 def due(pipeline: Pipeline, settings: Settings) -> Due:
     """Return what is not up to date, looking at sources, lake and registry."""
-    sources = {
-        node.table: fingerprint_of(node) for node in pipeline.nodes.values() if node.layer == "raw"
-    }
     stored = stored_slices(pipeline, settings)
-    steps = plan(pipeline, stored, sources)
+    steps = plan(pipeline, stored, fingerprints(pipeline))
     model = _model_reason(pipeline, settings, rebuilt=bool(steps))
     loop = None if steps or model else _loop_reason(pipeline, stored)
     return Due(steps, model, loop, _scores(pipeline, settings, stored, steps))

@@ -92,7 +92,7 @@ def run_faults(
                 f"run {run.run_id[:8]} of {run.job_name} was killed: the next run, or"
                 " `ml-assets ui`, marks it as failed"
             )
-    recent = (record for record in instance.get_run_records(limit=RUNS))
+    recent = instance.get_run_records(limit=RUNS)
     newest = next((one for one in recent if _runs(pipeline, one.dagster_run)), None)
     if newest is not None and newest.dagster_run.status == dg.DagsterRunStatus.FAILURE:
         run, ended = newest.dagster_run, newest.end_time or newest.create_timestamp.timestamp()

@@ -15,7 +15,7 @@ from ml_assets.assets.scorings import due_scorings
 from ml_assets.errors import MLAssetsError
 from ml_assets.tables.findings import CHANGES
 from ml_assets.tables.known_labels import known_at
-from ml_assets.tables.load import fingerprint_of
+from ml_assets.tables.load import fingerprints
 from ml_assets.tables.monitored import due_days
 from ml_assets.tables.plan import Stored, plan
 from ml_assets.tables.quality import due_quality
@@ -60,7 +60,7 @@ def refresh_tags(pipeline: Pipeline, settings: Settings) -> dict[str, str]:
 
 def _due(pipeline: Pipeline, settings: Settings) -> Iterator[str | None]:
     """Yield the partitions with anything due: a table, a score, a count or a finding."""
-    sources = {node.table: fingerprint_of(node) for node in pipeline.ordered if node.layer == "raw"}
+    sources = fingerprints(pipeline)
     with connect(pipeline.name, settings, read_only=True) as con:
         stored = Stored(ledger.current(con, pipeline.name))
         yield from (step.partition for step in plan(pipeline, stored, sources))

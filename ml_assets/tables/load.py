@@ -53,6 +53,11 @@ def source_of(node: Node) -> Source:
     return resolve(_raw(node).source, node.folder)
 
 
+def fingerprints(pipeline: Pipeline) -> dict[str, str]:
+    """Return what the source of every raw table delivers now, by the table's name."""
+    return {node.table: fingerprint_of(node) for node in pipeline.ordered if node.layer == "raw"}
+
+
 def fingerprint_of(node: Node) -> str:
     """Return the identity of what a raw table's source delivers now; DataError names the table."""
     try:

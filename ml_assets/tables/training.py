@@ -99,9 +99,6 @@ def training_sql(
     _refuse_unknown({name: "" for n in pipeline.features for name in _own_features(n)}, (*wanted,))
     features = columns(wanted)
     zone = pipeline.declaration.time_zone.replace("'", "''")
-    among = ""
-    if partitions is not None:
-        among = f" AND {_among(partitions)}"
     return f"""
         SELECT {columns(key)}, _partition,
             CAST(timezone('{zone}', {quote(table.time or "")}) AS DATE) AS _cluster,
@@ -109,8 +106,8 @@ def training_sql(
             _label_known_at, _label, {features}
         FROM ({_entities(pipeline, node, table, wanted)})
         JOIN ({labels_sql(pipeline, key)}) USING ({columns(key)})
-        WHERE _label IS NOT NULL AND _label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}'{among}
-            AND {apart(broken)}
+        WHERE _label IS NOT NULL AND _label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}'
+            AND {_among(partitions)} AND {apart(broken)}
         ORDER BY {columns(key)}
     """
 
@@ -121,7 +118,10 @@ def apart(broken: Collection[str]) -> str:
     return f"_partition NOT IN ({listed})" if listed else "true"
 
 
-def _among(partitions: Sequence[str]) -> str:
+def _among(partitions: Sequence[str] | None) -> str:
+    """Return SQL for what is in one of `partitions`, with None for everything."""
+    if partitions is None:
+        return "true"
     return f"_partition IN ({', '.join(literal(key) for key in partitions) or 'NULL'})"
 
 
@@ -156,10 +156,10 @@ def entities_sql(pipeline: Pipeline, names: list[str], partitions: Sequence[str]
     key = list(table.key)
     wanted = [name for name in names if name not in key]
     times = [name for name in (table.time, table.prediction_time) if name and name not in key]
-    among = "" if partitions is None else f"WHERE {_among(partitions)}"
     return f"""
         SELECT {columns(list(dict.fromkeys([*key, *times, "_partition", *wanted])))}
-        FROM ({_entities(pipeline, node, table, wanted)}) {among}
+        FROM ({_entities(pipeline, node, table, wanted)})
+        WHERE {_among(partitions)}
         ORDER BY {columns(key)}
     """
 
@@ -189,8 +189,7 @@ def label_type(pipeline: Pipeline) -> str:
 def _over(pipeline: Pipeline, node: Node) -> str:
     if not node.partitioned or not lookahead(node):
         return ""
-    keys = ", ".join(literal(key) for key in slice_keys(pipeline, node) if key)
-    return f" WHERE _partition IN ({keys or 'NULL'})"
+    return f" WHERE {_among([key for key in slice_keys(pipeline, node) if key])}"
 
 
 def outcomes_sql(
@@ -206,7 +205,6 @@ def outcomes_sql(
     key = columns(list(table.key))
     zone = literal(pipeline.declaration.time_zone)
     entities = entities_sql(pipeline, names, partitions)
-    among = "" if partitions is None else f" AND {_among(partitions)}"
     scores = qualified(pipeline.name, "predictions", "scores")
     several = pipeline.declaration.model.problem == MULTICLASS
     answer = "probabilities" if several else "score"
@@ -216,7 +214,7 @@ def outcomes_sql(
             CAST(timezone({zone}, entities.{quote(table.time or "")}) AS DATE) AS _cluster
         FROM ({entities}) AS entities
         JOIN (SELECT {key}, {answer}, model_version FROM {scores}
-            WHERE NOT trained_on{among}) AS scores USING ({key})
+            WHERE NOT trained_on AND {_among(partitions)}) AS scores USING ({key})
         LEFT JOIN (SELECT * FROM ({labels_sql(pipeline, list(table.key))})
             WHERE _label_known_at <= {instant(as_of)}) AS labels USING ({key})
         ORDER BY {key}
@@ -248,13 +246,12 @@ def summarise(
     """
     node, table = spine(pipeline)
     key = columns(list(table.key))
-    chosen = "true" if partitions is None else _among(partitions)
     rows = con.execute(f"""
         SELECT _partition, count(*), count(_label),
             count(_label) FILTER (_label_known_at <= TIMESTAMPTZ '{as_of.isoformat()}')
         FROM {qualified(pipeline.name, *node.name)}
         LEFT JOIN ({labels_sql(pipeline, list(table.key))}) USING ({key})
-        WHERE {chosen} GROUP BY _partition ORDER BY _partition
+        WHERE {_among(partitions)} GROUP BY _partition ORDER BY _partition
     """).fetchall()
     entities, labelled, mature = (sum(row[i] for row in rows) for i in (1, 2, 3))
     if mature == 0:

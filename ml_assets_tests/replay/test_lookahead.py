@@ -16,22 +16,19 @@ from ml_assets.replay.root import Root, inside
 from ml_assets.tables.findings import read_findings
 from ml_assets.warehouse.lake import connect
 from ml_assets_tests.assets.running import dagsters_own_warnings
-from ml_assets_tests.conftest import _CONFIGURED
 from ml_assets_tests.replay.turning import write_turning
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Pipeline:
     """Months of orders; labels are known within hours, and in a slice a month after the month."""
-    for name in _CONFIGURED:
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ML_ASSETS_THREADS", "2")
     return write_turning(tmp_path, lookahead="20 days")
 
 

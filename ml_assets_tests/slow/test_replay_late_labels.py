@@ -16,24 +16,21 @@ from ml_assets.replay.root import Root, inside
 from ml_assets.tables.findings import read_findings
 from ml_assets.warehouse.lake import connect
 from ml_assets_tests.assets.running import dagsters_own_warnings
-from ml_assets_tests.conftest import _CONFIGURED
 from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.settings import Settings
 
 CUSTOMERS = 23_570
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Pipeline:
     """The shop, which searches once."""
-    for name in _CONFIGURED:
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ML_ASSETS_THREADS", "2")
     loaded = load_folder(example("shop"))
     model = loaded.declaration.model
     once = replace(model, tuning=replace(model.tuning, trials=1))
