@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import sys
@@ -80,6 +81,8 @@ def sandbox(folder: Path, scale: int, trials: int | None, name: str = FLIGHTS) -
     ignored = shutil.ignore_patterns("__pycache__")
     for package in ("ml_assets", "benchmarks"):
         shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+        # As an installed package is: which program runs first should not matter.
+        compileall.compile_dir(folder / package, quiet=1)
     if scale > 1:
         files = replicate(scale, folder.parent / f"files-{scale}x")
         made.declare(lambda attributes: _point(attributes, files))

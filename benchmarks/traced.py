@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.stopwatch import Stopwatch
+from ml_assets.cli_shared import collect_seldom
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -25,8 +26,9 @@ def _materialize(name: str, *selected: tuple[str, ...], tables: bool) -> None:
 
     from ml_assets.automation.launch import run_job
     from ml_assets.automation.reach import refresh_tags
+    from ml_assets.component.location import definitions
     from ml_assets.component.pipeline import load_folder
-    from ml_assets.definitions import PIPELINES, defs
+    from ml_assets.folders import PIPELINES
     from ml_assets.registry.store import prepare_early
     from ml_assets.warehouse.settings import Settings
 
@@ -38,7 +40,9 @@ def _materialize(name: str, *selected: tuple[str, ...], tables: bool) -> None:
     early = prepare_early(settings.tracking_uri)
     span = refresh_tags(pipeline, settings)
     with dg.DagsterInstance.get() as instance:
-        if not run_job(defs, f"{name}_pipeline", instance, keys, span).success:
+        if not run_job(
+            definitions([PIPELINES / name]), f"{name}_pipeline", instance, keys, span
+        ).success:
             sys.exit(1)
     if early is not None:
         # Only the CPU time of a process that was waited for is counted.
@@ -67,6 +71,7 @@ def main(what: str, name: str, result: Path) -> None:
     """Run, then write the model's hash and metrics, seconds per part and per asset."""
     import dagster as dg
 
+    collect_seldom()
     stopwatch = Stopwatch()
     stopwatch.attach()
     {

@@ -16,7 +16,7 @@ from ml_assets.cli_lineage import impact, trace
 from ml_assets.cli_loop import promote, rollback
 from ml_assets.cli_new import new
 from ml_assets.cli_replay import replay
-from ml_assets.cli_shared import folder_named, pipeline_named, settings
+from ml_assets.cli_shared import collect_seldom, folder_named, pipeline_named, settings
 from ml_assets.errors import MLAssetsError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def main() -> None:
     """ML pipelines on Dagster, DuckDB and LightGBM that are safe to leave switched on."""
     from ml_assets.warehouse.settings import project_folder
 
+    collect_seldom()
     # Without a home Dagster would forget its runs; a set one is respected.
     home = Path(os.environ.get("DAGSTER_HOME") or project_folder() / ".dagster").resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -62,7 +63,7 @@ def run(pipeline: str) -> None:
     from ml_assets.automation.guard import recover
     from ml_assets.automation.launch import run_due
     from ml_assets.automation.summary import print_summary
-    from ml_assets.definitions import defs
+    from ml_assets.component.location import definitions
 
     loaded, where, console = pipeline_named(pipeline), settings(), Console()
     with dg.DagsterInstance.get() as instance:
@@ -74,6 +75,7 @@ def run(pipeline: str) -> None:
         if found.nothing:
             console.print("The rest is up to date." if busy else f"{pipeline} is up to date.")
         else:
+            defs = definitions([folder_named(pipeline)])
             result = run_due(defs, loaded, found, instance)
             if not result.success:
                 raise click.ClickException(
@@ -92,10 +94,11 @@ def evaluate(pipeline: str) -> None:
 
     from ml_assets.assets.events import latest
     from ml_assets.automation.launch import run_job
-    from ml_assets.definitions import defs
+    from ml_assets.component.location import definitions
 
     loaded = pipeline_named(pipeline)
     with dg.DagsterInstance.get() as instance:
+        defs = definitions([folder_named(pipeline)])
         result = run_job(defs, f"{loaded.name}_evaluate", instance)
         if not result.success:
             raise click.ClickException(f"Run {result.run_id} failed; its last messages say why.")
@@ -127,7 +130,7 @@ def plan(pipeline: str) -> None:
 def list_pipelines() -> None:
     """List the pipelines with their state."""
     from ml_assets.automation.due import due
-    from ml_assets.definitions import pipeline_folders
+    from ml_assets.folders import pipeline_folders
 
     for folder in pipeline_folders():
         try:

@@ -48,7 +48,7 @@ def new(
     """
     import duckdb
 
-    from ml_assets.definitions import PIPELINES
+    from ml_assets.folders import PIPELINES
     from ml_assets.scaffold.choose import Said, draft_from
     from ml_assets.scaffold.place import folder_for
     from ml_assets.scaffold.table import read_table

@@ -13,6 +13,7 @@ from ml_assets.automation import pipeline_automation
 from ml_assets.component.check import check
 from ml_assets.component.read import located, read_declaration
 from ml_assets.errors import DeclarationError
+from ml_assets.folders import DEFS_FILE
 from ml_assets.tables.declaration import Declaration
 from ml_assets.tables.folder import load
 from ml_assets.warehouse.resource import LakeResource
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ml_assets.tables.pipeline import Pipeline
-
-DEFS_FILE = "defs.yaml"
 
 
 def load_folder(folder: Path) -> Pipeline:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -63,20 +64,24 @@ def travel(
     """
     start = time.monotonic()
     worlds = _worlds(con, pipeline, node, partitions, cutoffs)
-    kept = [world.name for world in worlds[:CUTOFFS]]
+    kept = {world.name for world in worlds[:CUTOFFS]}
+    forget_worlds(con, kept)
+    # The slice of a world seldom fills more than one processor.
+    with ThreadPoolExecutor(_threads(con)) as pool:
+        looks = list(pool.map(lambda world: _look(world, node, keep=world.name in kept), worlds))
     faults: list[str] = []
     leaking: dict[str, None] = {}
-    rows = 0
-    for world in worlds:
-        forget_worlds(con, kept)
-        found = _differences(world, node)
-        rows += _rows(world, node)
-        faults += [item.message(node.dotted, world.cutoff) for item in found]
-        leaking |= dict.fromkeys(item.column for item in found if item.column)
-    forget_worlds(con, kept)
-    moments = [world.cutoff for world in worlds]
-    seconds = time.monotonic() - start
-    return Travelled(node.dotted, moments, rows, seconds, faults, tuple(leaking))
+    for world, look in zip(worlds, looks, strict=True):
+        faults += [item.message(node.dotted, world.cutoff) for item in look.differences]
+        leaking |= dict.fromkeys(item.column for item in look.differences if item.column)
+    return Travelled(
+        table=node.dotted,
+        cutoffs=[world.cutoff for world in worlds],
+        rows=sum(look.rows for look in looks),
+        seconds=time.monotonic() - start,
+        faults=faults,
+        leaking=tuple(leaking),
+    )
 
 
 def _worlds(
@@ -91,6 +96,27 @@ def _worlds(
         World(con, pipeline, stored, cutoff, pipeline.partitions.window(key) if key else None)
         for key, cutoff in sample_cutoffs(con, pipeline, node, partitions, number)
     ]
+
+
+def _threads(con: DuckDBPyConnection) -> int:
+    row = con.execute("SELECT current_setting('threads')").fetchone()
+    return int(row[0]) if row else 1
+
+
+@dataclass(frozen=True)
+class _Look:
+    differences: list[Difference]
+    rows: int
+
+
+def _look(world: World, node: Node, *, keep: bool) -> _Look:
+    """Compare in `world` through a connection of its own, on which its variables are set."""
+    with world.con.cursor() as con:
+        there = replace(world, con=con)
+        look = _Look(_differences(there, node), _rows(there, node))
+        if not keep:
+            con.execute(f"DETACH {quote(world.name)}")
+        return look
 
 
 def sample_cutoffs(
