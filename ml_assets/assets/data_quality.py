@@ -78,7 +78,7 @@ def _judge(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dg.Material
         )
     held = unscorable(pipeline, settings)
     if held is not None:
-        return _held(pipeline, context, champion[0], held)
+        return _held(pipeline, context, champion[0], str(held))
     newest = _newest(pipeline, context, *champion)
     for cause, found in newest.items():
         if found.verdict == "broken":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -17,7 +18,7 @@ from ml_assets.assets.live import settle
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import run_id
 from ml_assets.assets.step import step_asset
-from ml_assets.assets.successor import unscorable
+from ml_assets.assets.successor import unscorable, untrained
 from ml_assets.assets.watch_page import write_page
 from ml_assets.loop.decide import decide
 from ml_assets.loop.history import Decision, History, Outcome
@@ -212,8 +213,11 @@ def _of_champion(con: DuckDBPyConnection, pipeline: Pipeline, version: Version) 
     settings, now = Settings.from_environment(), clock.now()
     record = read_record(settings.tracking_uri, version.run_id)
     known = label_times(con, pipeline, now)
+    held = unscorable(pipeline, settings)
+    if held is not None:
+        held = replace(held, untrained=untrained(con, pipeline, settings, known, now))
     return {
         "champion_trained_at": record.labels_known_by,
-        "unscorable": unscorable(pipeline, settings),
+        "unscorable": held,
         "repeats": repeats(pipeline, known, record.windows, now),
     }

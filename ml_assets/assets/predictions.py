@@ -79,7 +79,7 @@ def _score_in_the_loop(
     held = unscorable(pipeline, settings)
     if held is not None:
         context.log.warning(f"nothing is scored. {held}")
-        return {"rows_scored": 0, "held": held}
+        return {"rows_scored": 0, "held": str(held)}
     return _score_due(context, pipeline, settings)
 
 

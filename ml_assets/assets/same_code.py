@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from ml_assets.assets.train import TRAINING_CODE, code_versions
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
 
     from ml_assets.registry.record import TrainingRecord
     from ml_assets.tables.pipeline import Pipeline
+
+
+def code_of_today(pipeline: Pipeline) -> str:
+    """Return the hash of all code that a version trained now would be of."""
+    text = json.dumps(code_versions(pipeline), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def changed_since(pipeline: Pipeline, record: TrainingRecord) -> list[str]:

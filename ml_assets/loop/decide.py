@@ -11,8 +11,8 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from ml_assets.loop.history import Decision, active, day, failed, minute, succeeded
-from ml_assets.loop.triggers import newest_evidence, triggers
+from ml_assets.loop.history import CODE, Decision, active, day, failed, minute, succeeded
+from ml_assets.loop.triggers import Trigger, newest_evidence, triggers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from ml_assets.loop.history import Action, Episode, History
     from ml_assets.loop.policy import Policy
-    from ml_assets.loop.triggers import Finding, Trigger
+    from ml_assets.loop.triggers import Finding
+
+_OF_FEATURES = "data_quality"
+"""Cause of findings about features, which are judged while there is a champion who reads them."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def decide(
 ) -> Decision:
     """Return what to do at `now`, always with the reason; the order of findings is irrelevant."""
     case = _Case(findings, history, policy, now)
-    for rule in (_nobody_live, _nobody_scores, _broken, _running, _unfinished, _breaker):
+    rules = (_nobody_live, _by_hand, _broken, _running, _unfinished, _breaker, _new_code)
+    for rule in rules:
         decision = rule(case)
         if decision is not None:
             return decision
@@ -63,13 +67,18 @@ def _nobody_live(case: _Case) -> Decision | None:
     return case.say("blocked", "champion", f"{why} until `ml-assets promote` says who is to be")
 
 
-def _nobody_scores(case: _Case) -> Decision | None:
-    why = case.history.unscorable
-    return None if why is None else case.say("blocked", "code", f"Nothing is scored. {why}")
+def _by_hand(case: _Case) -> Decision | None:
+    """Wait for a person where nobody scores and no retraining can help."""
+    held = case.history.unscorable
+    if held is None or case.history.code_to_train is not None:
+        return None
+    return case.say("blocked", CODE, f"Nothing is scored. {held}")
 
 
 def _broken(case: _Case) -> Decision | None:
-    broken = [one for one in case.findings if one.verdict == "broken"]
+    """Block, but for what the champion's features lacked before code that may have mended them."""
+    outdated = None if case.history.unscorable is None else _OF_FEATURES
+    broken = [one for one in case.findings if one.verdict == "broken" and one.cause != outdated]
     if not broken:
         return None
     newest = max(broken, key=lambda one: (one.at, one.cause, one.window, one.reason))
@@ -140,6 +149,27 @@ def _unpromoted(history: History) -> list[Episode]:
         elif trained is not None and history.since_reset(trained.last_seen):
             row.append(episode)
     return row
+
+
+def _new_code(case: _Case) -> Decision | None:
+    """Train a version of today's code, without cooldown: nothing is scored, waiting helps nobody.
+
+    Over budget a person has to know.
+    """
+    held, code = case.history.unscorable, case.history.code_to_train
+    if held is None or code is None:
+        return None
+    due = Trigger(
+        cause=CODE,
+        state="due",
+        note=f"nothing is scored. {held.why}",
+        window=code,
+        event_time=newest_evidence(case.findings),
+    )
+    over = _budget(case, due)
+    if over is None:
+        return _retrain(case, due)
+    return case.say("blocked", CODE, f"{over.reason} {held.by_hand}")
 
 
 def _nothing_due(case: _Case, asked: Sequence[Trigger]) -> Decision:

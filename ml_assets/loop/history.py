@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ml_assets.loop.unscorable import Unscorable
+
 Action = Literal["retrain", "hold", "blocked"]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+CODE = "code"
+"""Cause of a decision about code that was changed; its episodes are named after today's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,8 @@ class Decision:
 
     action: Action
     cause: str | None
-    """What decided: the cause of a finding, "calendar" or "breaker"; None where nothing is due."""
+    """What decided: the cause of a finding, "calendar", "code", "champion" or "breaker"; None where
+    nothing is due."""
     reason: str
     event_time: datetime | None
     """Event time of the evidence, None where no finding had a verdict."""
@@ -84,6 +89,10 @@ class Episode:
         """The episode's id."""
         return str(self.opened.episode)
 
+    def is_for(self, code: str | None) -> bool:
+        """Return whether it was opened to train a version of `code`."""
+        return self.opened.cause == CODE and self.name.split("-")[1:2] == [code]
+
     def exhausted(self, limit: int) -> Attempt | None:
         """Return the last attempt where none succeeded or goes on and `limit` is reached."""
         if succeeded(self.attempts) or active(self.attempts):
@@ -109,8 +118,7 @@ class History:
     champion_trained_at: datetime | None = None
     lost_champion: int | None = None
     """The version that was live last, where none is: it lost the alias outside the loop."""
-    unscorable: str | None = None
-    """Why the champion can score nothing, as a sentence with what to do."""
+    unscorable: Unscorable | None = None
     repeats: bool = False
     """Whether a challenger would be trained and tuned on just what the champion was: what is newer
     is held out to judge it."""
@@ -145,6 +153,13 @@ class History:
         return (*self.attempts, *lost)
 
     @cached_property
+    def code_to_train(self) -> str | None:
+        """Today's code, where nothing is scored until a version of it is live: trained on once."""
+        code = None if self.unscorable is None else self.unscorable.untrained
+        trained = (one for one in self.episodes if succeeded(one.attempts))
+        return None if any(one.is_for(code) for one in trained) else code
+
+    @cached_property
     def last_success(self) -> Attempt | None:
         """The newest attempt that trained a model."""
         return succeeded(self.known)
@@ -170,9 +185,14 @@ class History:
         ]
 
     def open_episode(self, limit: int) -> Episode | None:
-        """Return the newest episode unless it is trained, exhausted or answered by a later run."""
+        """Return the newest episode unless it is trained, exhausted or answered by a later run.
+
+        Nor is one open whose code is not today's, or has been looked at by the gate since.
+        """
         newest = self.episodes[-1] if self.episodes else None
         if newest is None or succeeded(newest.attempts) or newest.exhausted(limit):
+            return None
+        if newest.opened.cause == CODE and not newest.is_for(self.code_to_train):
             return None
         trained = self.last_success
         answered = trained is not None and trained.last_seen > newest.opened.decided_at

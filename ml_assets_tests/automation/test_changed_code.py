@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import pytest
 
 from ml_assets.assets.attempts import attempts_of
@@ -13,11 +14,12 @@ from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import decisions
 from ml_assets_tests.assets.contenders import books, let_slow, weaken
 from ml_assets_tests.assets.running import failed, run
+from ml_assets_tests.assets.test_decision import DECISION
 from ml_assets_tests.automation.jobs import refreshed, run_what_is_due
+from ml_assets_tests.automation.test_retraining import launch, tick
 
 if TYPE_CHECKING:
-    import dagster as dg
-
+    from ml_assets.warehouse.appended import DecisionRow
     from ml_assets_tests.finished import Finished
 
 SCORES = "predictions/scores"
@@ -42,6 +44,11 @@ def aliases(mine: Finished) -> list[tuple[str, ...]]:
     return [one.aliases for one in mine.versions()]
 
 
+def newest(mine: Finished) -> DecisionRow:
+    with mine.box.lake() as con:
+        return decisions(con, "flights")[-1]
+
+
 @pytest.fixture
 def changed(monitored: Finished) -> Finished:
     """A pipeline whose temperatures are in another unit than the champion learned."""
@@ -58,13 +65,12 @@ def test_a_run_trains_the_successor_and_says_what_to_type(changed: Finished) -> 
     assert aliases(changed) == [("champion",), ("challenger",)]
     assert stored(changed, "predictions.scores") == scores
     assert stored(changed, "monitoring.days") == days
-    with changed.box.lake() as con:
-        newest = decisions(con, "flights")[-1]
-    assert (newest.action, newest.cause) == ("blocked", "code")
-    assert "version 1 was trained on other code of features.weather" in newest.reason
-    assert "`ml-assets promote flights 2`" in newest.reason
-    assert checks_that_failed(result) == {"unblocked": newest.reason}
-    assert any(newest.reason in line for line in loop_lines(changed.box.pipeline, changed.settings))
+    told = newest(changed)
+    assert (told.action, told.cause) == ("blocked", "code")
+    assert "version 1 was trained on other code of features.weather" in told.reason
+    assert "`ml-assets promote flights 2`" in told.reason
+    assert checks_that_failed(result) == {"unblocked": told.reason}
+    assert any(told.reason in line for line in loop_lines(changed.box.pipeline, changed.settings))
 
 
 @pytest.mark.slow
@@ -90,8 +96,7 @@ def test_a_feature_that_is_gone_is_not_taken_for_broken_data(monitored: Finished
     for action in ("builds", "builds nothing"):
         result = run_what_is_due(monitored) if action == "builds" else refreshed(monitored)
         assert not failed(result)
-        with monitored.box.lake() as con:
-            assert decisions(con, "flights")[-1].cause == "code"
+        assert newest(monitored).cause == "code"
     assert len(monitored.versions()) == 2
 
 
@@ -107,9 +112,64 @@ def test_features_go_back_with_their_code(changed: Finished) -> None:
     with changed.instance() as instance:
         assert attempts_of(instance, changed.box.pipeline) == []
     with changed.box.lake() as con:
-        held, free = decisions(con, "flights")
-    assert held.reason.count("`ml-assets run flights` trains a version") == 1
+        asked, free = decisions(con, "flights")
+    assert (asked.action, asked.cause) == ("retrain", "code")
+    # Nor is what was decided and not begun.
     assert free.cause != "code"
+
+
+def test_until_the_tables_are_built_by_it_new_code_waits(changed: Finished) -> None:
+    assert not changed.run(DECISION)
+    waiting = newest(changed)
+    assert (waiting.action, waiting.cause) == ("blocked", "code")
+    assert waiting.reason.count("`ml-assets run flights` trains a version") == 1
+
+
+@pytest.mark.slow
+def test_new_code_is_trained_judged_and_scored_with_without_a_hand(monitored: Finished) -> None:
+    monitored.box.declare(let_slow)
+    weaken(monitored)
+    monitored.box.replace("features.weather", *CELSIUS)
+    result = refreshed(monitored)
+    assert checks_that_failed(result) == {}
+    asked = newest(monitored)
+    assert (asked.action, asked.cause) == ("retrain", "code")
+    assert "version 2 was trained on other code of features.weather" in asked.reason
+    with monitored.instance() as instance:
+        request = tick(monitored, instance)
+        assert isinstance(request, dg.RunRequest)
+        assert request.run_key == f"flights/{asked.episode}/1"
+        assert launch(monitored, instance, request).success
+        assert isinstance(tick(monitored, instance), dg.SkipReason)
+    with books(monitored) as found:
+        look = found.rows()[-1]
+    assert (look.promoted, look.decided_by, look.episode) == (True, "gate", asked.episode)
+    assert not failed(refreshed(monitored))
+    assert newest(monitored).cause != "code"
+    told = monitored.latest(SCORES)
+    assert (told["model_version"], told.get("held")) == (look.to_version, None)
+    # What was given before stays; asked for by name it is given anew.
+    assert not monitored.run(SCORES)
+    with monitored.box.lake() as con:
+        scored = con.execute("SELECT DISTINCT model_version FROM flights.predictions.scores")
+        assert scored.fetchall() == [(look.to_version,)]
+
+
+@pytest.mark.slow
+def test_new_code_that_the_gate_turned_down_waits_for_a_person(changed: Finished) -> None:
+    assert not failed(refreshed(changed))
+    with changed.instance() as instance:
+        request = tick(changed, instance)
+        assert isinstance(request, dg.RunRequest)
+        assert launch(changed, instance, request).success
+    result = refreshed(changed)
+    waiting = newest(changed)
+    assert (waiting.action, waiting.cause) == ("blocked", "code")
+    assert "`ml-assets promote flights 2`" in waiting.reason
+    assert checks_that_failed(result) == {"unblocked": waiting.reason}
+    with changed.instance() as instance:
+        assert isinstance(tick(changed, instance), dg.SkipReason)
+        assert len(attempts_of(instance, changed.box.pipeline)) == 1
 
 
 @pytest.mark.slow
@@ -127,8 +187,7 @@ def test_a_better_successor_goes_live_by_the_gate(monitored: Finished) -> None:
         look = found.rows()[-1]
     assert (look.promoted, look.decided_by, look.numbers["window"]) == (True, "gate", ["2013-03"])
     assert look.numbers["champion_snapshot"] < look.numbers["snapshot"]
-    with monitored.box.lake() as con:
-        assert decisions(con, "flights")[-1].cause != "code"
+    assert newest(monitored).cause != "code"
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from ml_assets.loop.triggers import Finding, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ml_assets.loop.unscorable import Unscorable
+
 START = datetime(2013, 6, 1, tzinfo=UTC)
 
 
@@ -48,7 +50,7 @@ class Ledgers:
     champion_trained_at: datetime | None = None
     repeats: bool = False
     lost_champion: int | None = None
-    unscorable: str | None = None
+    unscorable: Unscorable | None = None
 
     @property
     def history(self) -> History:

@@ -14,6 +14,7 @@ from ml_assets.loop.decide import decide
 from ml_assets.loop.history import Action, Attempt, Decision, History, Outcome, Status
 from ml_assets.loop.policy import AttemptSpec, BudgetSpec, Policy, TriggerSpec, WindowRule
 from ml_assets.loop.triggers import Finding, Verdict
+from ml_assets.loop.unscorable import Unscorable
 from ml_assets.monitors.drift import drift
 from ml_assets.monitors.drift_limits import drift_limits
 from ml_assets_tests.loop.ledgers import START, Ledgers, alarm, finding, ok
@@ -75,7 +76,7 @@ def test_without_a_champion_that_was_there_it_waits_for_a_person() -> None:
 def test_a_champion_that_cannot_score_waits_for_its_successor_whatever_is_found() -> None:
     loop = at_day(5)
     loop.retrain(alarm("calibration", 4))
-    loop.unscorable = "Its code is gone. Promote version 2."
+    loop.unscorable = Unscorable(why="Its code is gone.", by_hand="Promote version 2.")
     decision = loop.evaluate(alarm("calibration", 4.5))
     assert (decision.action, decision.cause, decision.episode) == ("blocked", "code", None)
     assert decision.reason == "Nothing is scored. Its code is gone. Promote version 2."
@@ -103,6 +104,107 @@ def test_models_of_deleted_runs_that_nobody_promoted_open_the_breaker() -> None:
     loop.runs.clear()
     loop.wait(days=40)
     assert loop.evaluate(alarm("calibration", 119)).cause == "breaker"
+
+
+# Code that was changed.
+
+
+def changed_to(code: str | None) -> Unscorable:
+    return Unscorable(why="Its code is gone.", by_hand="Train by hand.", untrained=code)
+
+
+def test_code_that_nothing_was_trained_on_is_trained_on_though_it_is_in_cooldown() -> None:
+    loop = at_day(5)
+    loop.retrain(alarm("calibration", 4), promoted=True)
+    loop.wait(minutes=1)
+    loop.unscorable = changed_to("c0de")
+    loop.repeats = True
+    decision = loop.evaluate(ok("calibration", 4.5))
+    assert decision == Decision(
+        action="retrain",
+        cause="code",
+        reason="Nothing is scored. Its code is gone.",
+        event_time=START + timedelta(days=4.5),
+        decided_at=loop.now,
+        episode="code-c0de",
+    )
+    told = loop.tick()
+    assert isinstance(told, Launch)
+    assert told.run_key == "code-c0de/1"
+    assert loop.evaluate().action == "hold"
+
+
+def test_code_is_trained_on_once_and_what_it_answered_is_in_cooldown() -> None:
+    loop = at_day(5)
+    loop.unscorable = changed_to("c0de")
+    loop.retrain(ok("calibration", 4), promoted=False)
+    # The version is lost, and with it what says that there was one.
+    waiting = loop.evaluate()
+    assert (waiting.action, waiting.cause, waiting.episode) == ("blocked", "code", None)
+    assert waiting.reason == "Nothing is scored. Its code is gone. Train by hand."
+    loop.wait(minutes=1)
+    loop.unscorable = changed_to("c0de2")
+    assert loop.retrain().episode == "code-c0de2"
+    loop.unscorable = None
+    assert loop.evaluate(alarm("calibration", 5)).reason.startswith("In cooldown until")
+
+
+def test_code_that_went_back_before_it_was_trained_on_is_not_trained_on() -> None:
+    loop = at_day(5)
+    loop.unscorable = changed_to("c0de")
+    loop.retrain(status="failed")
+    assert loop.evaluate().episode == "code-c0de"
+    loop.unscorable = None
+    free = loop.evaluate(ok("calibration", 4))
+    assert free.reason.startswith("Nothing is due")
+    assert loop.tick() == Wait(reason=free.reason)
+    loop.unscorable = changed_to("other")
+    assert loop.evaluate().episode == "code-other"
+
+
+def test_new_code_waits_for_what_goes_on_and_for_what_was_begun() -> None:
+    loop = at_day(5)
+    loop.evaluate(alarm("calibration", 4))
+    loop.unscorable = changed_to("c0de")
+    assert loop.evaluate().episode == "calibration-2013-06-05"
+    loop.tick()
+    running = loop.evaluate()
+    assert (running.action, running.episode) == ("hold", "calibration-2013-06-05")
+
+
+def test_features_that_were_broken_before_the_change_do_not_stop_it() -> None:
+    loop = at_day(5)
+    lacking = finding("data_quality", "broken", 4)
+    assert loop.evaluate(lacking).action == "blocked"
+    loop.unscorable = changed_to("c0de")
+    assert loop.evaluate(lacking).episode == "code-c0de"
+
+
+def test_broken_data_and_the_breaker_stop_new_code_too() -> None:
+    loop = at_day(5, Policy(breaker=1))
+    loop.unscorable = changed_to("c0de")
+    assert loop.evaluate(finding("contract", "broken", 4)).cause == "contract"
+    loop.exhaust()
+    blocked = loop.evaluate()
+    assert blocked.cause == "breaker"
+    assert "code-c0de is given up" in blocked.reason
+    loop.wait(minutes=1)
+    loop.resume()
+    assert loop.evaluate().episode == "code-c0de-2"
+
+
+def test_new_code_over_budget_is_told_to_people_and_trained_on_once_it_is_free() -> None:
+    loop = at_day(0, Policy(budget=BudgetSpec(retrains=1, days=100)))
+    loop.retrain(alarm("calibration", 0), promoted=True)
+    loop.unscorable = changed_to("c0de")
+    told = loop.evaluate()
+    assert (told.action, told.cause, told.until) == ("blocked", "code", None)
+    assert told.reason == (
+        "Budget of 1 retrains in 100 days used, next on 2013-09-09: nothing is scored."
+        " Its code is gone. Train by hand."
+    )
+    loop.go_to(100)
+    assert loop.evaluate().episode == "code-c0de"
 
 
 # Nothing new to learn.
@@ -634,11 +736,14 @@ def test_what_was_decided_stays_decided_while_findings_flap(verdicts: list[Verdi
 
 # For any ledgers whatever, also such as no loop would write.
 
-_NAMES = st.sampled_from(["calibration-2013-06-01", "performance-2013-06-20", "by hand"])
+_NAMES = st.sampled_from(
+    ["calibration-2013-06-01", "performance-2013-06-20", "code-c0de", "code-c0de-2", "by hand"]
+)
 _HOURS = st.integers(-60 * 24, 60 * 24)
 _CAUSES = st.sampled_from(
-    ["data_quality", "calibration", "performance", "prediction_drift", "labels"]
+    ["data_quality", "contract", "calibration", "performance", "prediction_drift", "labels"]
 )
+_UNSCORABLE = st.none() | st.builds(changed_to, st.sampled_from([None, "c0de", "other"]))
 _FINDINGS = st.lists(
     st.builds(
         finding,
@@ -673,13 +778,14 @@ def _histories(draw: st.DrawFn) -> History:
     decisions = [
         Decision(
             action=draw(st.sampled_from(get_args(Action))),
-            cause=draw(_CAUSES),
+            cause="code" if name is not None and name.startswith("code") else draw(_CAUSES),
             reason="the reason",
             event_time=START + timedelta(hours=draw(_HOURS)),
             decided_at=START + timedelta(hours=hour),
-            episode=draw(st.none() | _NAMES),
+            episode=name,
         )
         for hour in moments()
+        for name in [draw(st.none() | _NAMES)]
     ]
     attempts = [
         Attempt(
@@ -703,6 +809,7 @@ def _histories(draw: st.DrawFn) -> History:
         ],
         resets=[START + timedelta(hours=hour) for hour in moments()],
         champion_trained_at=draw(st.none() | _HOURS.map(lambda h: START + timedelta(hours=h))),
+        unscorable=draw(_UNSCORABLE),
     )
 
 
@@ -711,12 +818,12 @@ def test_the_order_of_records_does_not_matter(
     findings: list[Finding], history: History, policy: Policy, hours: int
 ) -> None:
     now = START + timedelta(hours=hours)
-    turned = History(
+    turned = replace(
+        history,
         decisions=history.decisions[::-1],
         attempts=history.attempts[::-1],
         outcomes=history.outcomes[::-1],
         resets=history.resets[::-1],
-        champion_trained_at=history.champion_trained_at,
     )
     decision = decide(findings, history, policy, now)
     assert decision == decide(findings[::-1], turned, policy, now)
@@ -731,7 +838,8 @@ def test_a_new_episode_keeps_every_limit_whatever_the_ledgers_say(
     assert decision.reason
     assert "\n" not in decision.reason
     assert decision.decided_at == now
-    if any(one.verdict == "broken" for one in findings):
+    outdated = {"data_quality"} if history.unscorable else set()
+    if any(one.verdict == "broken" and one.cause not in outdated for one in findings):
         assert (decision.action, decision.episode) == ("blocked", None)
     if decision.until is not None:
         assert decision.action == "hold"
@@ -746,6 +854,14 @@ def test_a_new_episode_keeps_every_limit_whatever_the_ledgers_say(
     if decision.episode in opened:
         return
     trained = [one for one in history.attempts if one.status == "succeeded"]
-    assert all(one.last_seen + timedelta(days=policy.cooldown_days) <= now for one in trained)
+    if decision.cause == "code":
+        # Without cooldown, but once per code version.
+        assert history.unscorable is not None
+        code = f"code-{history.unscorable.untrained}"
+        assert str(decision.episode).startswith(code)
+        assert not any(one.episode in opened and one.episode.startswith(code) for one in trained)
+    else:
+        assert history.unscorable is None
+        assert all(one.last_seen + timedelta(days=policy.cooldown_days) <= now for one in trained)
     since = now - timedelta(days=policy.budget.days)
     assert sum(moment > since for moment in opened.values()) < policy.budget.retrains

@@ -26,6 +26,7 @@ from ml_assets.loop.attempts import Launch, Wait, next_attempt
 from ml_assets.loop.decide import decide
 from ml_assets.loop.history import Attempt
 from ml_assets.loop.policy import AttemptSpec, BudgetSpec, Policy, TriggerSpec, WindowRule
+from ml_assets.loop.unscorable import Unscorable
 from ml_assets_tests.loop.ledgers import START, Ledgers, finding
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Incident:
     name: str
     opened: datetime
     evidence: datetime | None
+    code: str | None = None
+    """The code that it is to train a version of, where nothing was scored."""
     failures: list[datetime] = field(default_factory=list)
     trained: datetime | None = None
     promoted: bool | None = None
@@ -104,6 +107,8 @@ class Loop(RuleBasedStateMachine):
         """Decisions that reached the event log, which is all that the sensor sees."""
         self.by_hand: list[datetime] = []
         """When a run that a person started has trained a model."""
+        self.codes = 0
+        """Versions of the code; one that was left never comes again."""
         self.evaluations = 0
         self.earlier = self.loop.history
 
@@ -144,7 +149,7 @@ class Loop(RuleBasedStateMachine):
     @rule(late=st.booleans(), lost=st.sampled_from([False, False, False, True]))
     def an_evaluation_decides(self, *, late: bool = False, lost: bool = False) -> None:
         """`late`: runs and outcomes are seen as they were; `lost`: the event log misses it."""
-        history, late = self.loop.history, late and not self._has_runs_by_hand()
+        history, late = self.loop.history, late and not self._has_hands()
         if late:
             history = replace(
                 history, attempts=self.earlier.attempts, outcomes=self.earlier.outcomes
@@ -182,7 +187,7 @@ class Loop(RuleBasedStateMachine):
     def the_sensor_lost_its_place(self, data: st.DataObject) -> None:
         """It reads an old decision, and runs as they were."""
         decision = data.draw(st.sampled_from(self.told))
-        stale = data.draw(st.booleans()) and not self._has_runs_by_hand()
+        stale = data.draw(st.booleans()) and not self._has_hands()
         self._tick(decision, list((self.earlier if stale else self.loop.history).attempts))
 
     def _tick(self, decision: Decision, seen: list[Attempt]) -> None:
@@ -221,6 +226,10 @@ class Loop(RuleBasedStateMachine):
         incident = self._unjudged()[0]
         incident.promoted = promoted
         self.loop.judge(incident.name, promoted=promoted)
+        if self.loop.unscorable is not None:
+            # Whatever asked for it, it was trained on the code of its day; say it was today's.
+            waits = replace(self.loop.unscorable, untrained=None)
+            self.loop.unscorable = None if promoted else waits
 
     def _unjudged(self) -> list[Incident]:
         return [one for one in self.incidents.values() if one.trained and one.promoted is None]
@@ -235,8 +244,23 @@ class Loop(RuleBasedStateMachine):
             episode=f"by hand {number}", attempt=1, status="running", started_at=self.loop.now
         )
 
-    def _has_runs_by_hand(self) -> bool:
-        return any(key.startswith("by hand") for key in self.loop.runs)
+    @rule()
+    def a_person_changes_the_code(self) -> None:
+        """Everything is read at once from here on as well."""
+        self.loop.wait(seconds=1)
+        self.codes += 1
+        self.loop.unscorable = Unscorable(
+            why="Its code is gone.", by_hand="Train by hand.", untrained=f"c{self.codes}"
+        )
+
+    @precondition(lambda self: self.loop.unscorable)
+    @rule()
+    def a_person_takes_it_back(self) -> None:
+        self.loop.wait(seconds=1)
+        self.loop.unscorable = None
+
+    def _has_hands(self) -> bool:
+        return self.codes > 0 or any(key.startswith("by hand") for key in self.loop.runs)
 
     @rule()
     def a_person_resumes(self) -> None:
@@ -280,15 +304,16 @@ class Loop(RuleBasedStateMachine):
         assert decision.reason
         assert decision.decided_at == self.loop.now
         assert decision.until is None or decision.until > self.loop.now
-        if any(one.verdict == "broken" for one in self.findings.values()):
+        if self._is_broken():
             assert (decision.action, decision.episode) == ("blocked", None)
         if decision.action != "retrain":
             return
         assert decision.episode is not None
         if decision.episode not in self.incidents:
-            self._check_limits(decision.event_time)
+            code = self._untrained() if decision.cause == "code" else None
+            self._check_limits(decision.event_time, code)
             self.incidents[decision.episode] = Incident(
-                decision.episode, self.loop.now, decision.event_time
+                decision.episode, self.loop.now, decision.event_time, code
             )
 
     def _check_fresh(self, decision: Decision) -> None:
@@ -299,6 +324,8 @@ class Loop(RuleBasedStateMachine):
         if decision.action == "retrain":
             assert not self.loop.going_on()
             assert self._is_open(self.incidents[str(decision.episode)])
+        elif self._untrained() is not None:
+            assert self._is_kept_from_new_code()
         if decision.until is not None:
             since = now - timedelta(days=policy.budget.days)
             spent = sum(one.opened > since for one in self.incidents.values())
@@ -307,7 +334,33 @@ class Loop(RuleBasedStateMachine):
             )
             assert cooling or spent >= policy.budget.retrains
 
+    def _is_broken(self) -> bool:
+        """Features that the champion cannot be given any more may be mended by the change."""
+        outdated = {"data_quality"} if self.loop.unscorable else set()
+        broken = {one.cause for one in self.findings.values() if one.verdict == "broken"}
+        return bool(broken - outdated)
+
+    def _untrained(self) -> str | None:
+        """The code that a retraining is to be for, which no episode of it has trained on."""
+        held = self.loop.unscorable
+        code = None if held is None else held.untrained
+        trained = {one.code for one in self.incidents.values() if one.trained}
+        return None if code in trained else code
+
+    def _is_kept_from_new_code(self) -> bool:
+        since = self.loop.now - timedelta(days=self.loop.policy.budget.days)
+        spent = sum(one.opened > since for one in self.incidents.values())
+        return (
+            self._is_broken()
+            or len(self.loop.going_on()) > 0
+            or self._breaker_is_open()
+            or spent >= self.loop.policy.budget.retrains
+        )
+
     def _is_open(self, incident: Incident) -> bool:
+        return incident.code in (None, self._untrained()) and self._is_undone(incident)
+
+    def _is_undone(self, incident: Incident) -> bool:
         return (
             incident.trained is None
             and len(incident.failures) < self.loop.policy.attempts.limit
@@ -317,23 +370,27 @@ class Loop(RuleBasedStateMachine):
     def _trainings(self) -> list[datetime]:
         return self.by_hand + [one.trained for one in self.incidents.values() if one.trained]
 
-    def _check_limits(self, evidence: datetime | None) -> None:
-        """No limit stands against an episode that is opened now."""
+    def _check_limits(self, evidence: datetime | None, code: str | None) -> None:
+        """No limit stands against an episode that is opened now: for new code one less."""
         policy, now = self.loop.policy, self.loop.now
         before = list(self.incidents.values())
         assert not self.loop.going_on()
         assert not self._breaker_is_open()
         for one in before:
             assert not self._is_open(one)
-            if one.trained is not None:
-                assert now - one.opened >= timedelta(days=policy.cooldown_days)
-        for moment in self._trainings():
-            assert now - moment >= timedelta(days=policy.cooldown_days)
+            assert one.code is None or one.code != code or one.trained is None
+        if code is None:
+            assert self.loop.unscorable is None
+            self._check_cooldown()
         since = now - timedelta(days=policy.budget.days)
         assert sum(one.opened > since for one in before) < policy.budget.retrains
         answered = [one.evidence for one in before if one.trained and one.evidence is not None]
-        if evidence is not None and answered and not self._calendar_is_due():
+        if code is None and evidence and answered and not self._calendar_is_due():
             assert evidence > max(answered)
+
+    def _check_cooldown(self) -> None:
+        for moment in self._trainings():
+            assert self.loop.now - moment >= timedelta(days=self.loop.policy.cooldown_days)
 
     def _breaker_is_open(self) -> bool:
         """K models since the last promotion or reset, none promoted, or an episode given up."""
@@ -362,13 +419,14 @@ class Loop(RuleBasedStateMachine):
         assert not self.loop.going_on()
         assert not self._breaker_is_open()
         incident = self.incidents[told.episode]
-        assert self._is_open(incident)
+        # The sensor does not know of code that was changed again.
+        assert self._is_undone(incident)
         assert told.attempt == len(incident.failures) + 1 <= policy.attempts.limit
         if incident.failures:
             pause = timedelta(minutes=policy.attempts.backoff_minutes * 2 ** (told.attempt - 2))
             assert now - incident.failures[-1] >= pause
-        for moment in self._trainings():
-            assert now - moment >= timedelta(days=policy.cooldown_days)
+        if incident.code is None:
+            self._check_cooldown()
 
     def _open_incident(self) -> Incident | None:
         return next((one for one in self.incidents.values() if self._is_open(one)), None)
@@ -378,6 +436,9 @@ class Loop(RuleBasedStateMachine):
         self.data_is_mended()
         if self.loop.going_on():
             self.the_run_ends("failed")
+        if self.loop.unscorable is not None and self._untrained() is None:
+            # Until a person has acted nothing else is done.
+            self.loop.unscorable = None
         pending, limit = self._open_incident(), self.loop.policy.attempts.limit
         if pending is None:
             return
