@@ -24,9 +24,10 @@ class GateSpec:
     """How much worse a slice may become, as a share of the champion's loss there: about one
     standard error of a slice with a thousand rows, so that equal slices are left alone."""
     slice_worse: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """How much worse a slice must be, as a share of the champion's loss there, to be found in nine
-    of ten looks; a slice whose data cannot show that is "not enough data", which neither passes nor
-    fails. A tenth is five margins, and more than retraining gains."""
+    """How much worse a slice, the Brier score or the RMSE must be, as a share of the champion's, to
+    be found in nine of ten looks, and how much farther from 1 observed / expected; data that cannot
+    show it are "not enough data", which neither passes nor fails. A tenth is five margins of a
+    loss, and more than retraining gains."""
     minimum_support: Annotated[int, Field(ge=1)] = 500
     """Rows below which a slice is only counted, as in the evaluation's report. From there on what
     is shown to be worse fails; whether the rest passes is a matter of `slice_worse`."""

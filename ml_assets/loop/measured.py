@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.loop.bounds import compare, compare_calibration
 from ml_assets.loop.criterion import LOSS, Criterion, beyond, percent
-from ml_assets.loop.not_worse import held, not_worse
+from ml_assets.loop.not_worse import beyond_chance, held, not_worse, too_noisy
 from ml_assets.loop.paired import FEWEST_CLUSTERS
 from ml_assets.loop.slices import slices
 from ml_assets.ml import metrics
@@ -74,9 +74,10 @@ def _calibration(of: str, window: Comparison, spec: GateSpec) -> Criterion:
     `of` is a class, against all others, or nothing.
     """
     name = f"calibration of {of}" if of else "calibration"
-    lacking = window.lacking(1, FEWEST_CLUSTERS) if of else ""
+    said = f"{of}: " if of else ""
+    lacking = window.lacking(1, FEWEST_CLUSTERS)
     if lacking:
-        return Criterion(name, None, {}, f"{of}: not enough data, {lacking}.")
+        return Criterion(name, None, {}, f"{said}not enough data, {lacking}.")
     scores = (window.champion, window.challenger)
     paired = compare_calibration(window.label, *scores, window.clusters, spec.confidence)
     observed, before, after = (float(x.mean()) for x in (window.label, *scores))
@@ -91,9 +92,12 @@ def _calibration(of: str, window: Comparison, spec: GateSpec) -> Criterion:
     farther = paired.difference < 0
     shown = beyond(f"{spec.calibration_margin:g}", spec, passed=passed) if farther else ""
     sentence = (
-        f"{f'{of}: ' if of else ''}{percent(observed)} happened, the challenger promised "
-        f"{percent(after)}, the champion "
-        f"{percent(before)}: observed / expected is {abs(paired.difference):.2g} "
-        f"{'farther from' if farther else 'nearer to'} 1{shown}."
+        f"{said}{percent(observed)} happened, the challenger promised {percent(after)}, the "
+        f"champion {percent(before)}: observed / expected is {abs(paired.difference):.2g} "
+        f"{'farther from' if farther else 'nearer to'} 1{shown}"
     )
-    return Criterion(name, passed, numbers, sentence)
+    findable = spec.calibration_margin + beyond_chance(paired)
+    if not passed or findable <= spec.slice_worse:
+        return Criterion(name, passed, numbers, f"{sentence}.")
+    lack = too_noisy(f"{findable:.2g} farther")
+    return Criterion(name, None, numbers, f"{sentence}; {lack}.")

@@ -1,4 +1,10 @@
-"""A loss that must not be shown to be worse by more than a margin."""
+"""A loss that must not be shown to be worse by more than a margin.
+
+There are three answers. It fails where it is shown to be worse by more than the margin. It passes
+where one that is worse by `slice_worse` would have been found in nine of ten looks at as noisy
+data. Else there are not enough data, which is said: it neither fails nor passes, because a silence
+that proves nothing is no proof, and to stop for it would never promote.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +21,11 @@ if TYPE_CHECKING:
     from ml_assets.loop.paired import Comparison
     from ml_assets.ml.training_table import Floats
 
+_SMALLEST = 1e-12
+"""Stands for a loss of zero, of which nothing is a share."""
+_POWER = 1.2816
+"""Standard errors beyond a bound at which nine of ten looks are beyond it."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -25,6 +36,8 @@ class Held:
     margin: float
     paired: Paired
     """The champion's loss times 1 + margin minus the challenger's."""
+    findable: float
+    """How much worse, as a share of the champion's, is found in nine of ten looks."""
 
     @property
     def worse(self) -> bool:
@@ -66,9 +79,25 @@ def held(
     factor = (1 + margin) ** 2 if root else 1 + margin
     paired = compare(factor * champion, challenger, part.clusters, spec.confidence)
     before, after = (math.sqrt(x.mean()) if root else float(x.mean()) for x in losses)
-    return Held(before, after, margin, paired)
+    allowed = factor + beyond_chance(paired) / max(float(champion.mean()), _SMALLEST)
+    findable = (math.sqrt(allowed) if root else allowed) - 1
+    return Held(before, after, margin, paired, findable)
+
+
+def beyond_chance(paired: Paired) -> float:
+    """Return how far beyond a margin the truth must be to be found in nine of ten looks."""
+    return paired.upper - paired.difference + _POWER * paired.error
 
 
 def not_worse(name: str, what: str, found: Held, spec: GateSpec) -> Criterion:
     """Fail where the challenger is shown to be worse by more than the margin."""
-    return Criterion(name, not found.worse, found.numbers, f"{found.words(what, spec)}.")
+    words = found.words(what, spec)
+    if found.worse or found.findable <= spec.slice_worse:
+        return Criterion(name, not found.worse, found.numbers, f"{words}.")
+    lack = too_noisy(f"{percent(found.findable)} worse")
+    return Criterion(name, None, found.numbers, f"{words}; {lack}.")
+
+
+def too_noisy(findable: str) -> str:
+    """Say that silence proves nothing."""
+    return f"not enough data: only {findable} would be found in nine of ten looks"

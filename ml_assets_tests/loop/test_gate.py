@@ -290,6 +290,29 @@ def test_a_larger_brier_score_stops_a_challenger() -> None:
     assert _share(verdicts, "brier") == 0
 
 
+@pytest.mark.parametrize("name", ["brier", "calibration"])
+def test_where_a_worse_answer_would_not_be_found_there_are_not_enough_data(name: str) -> None:
+    """As in slices: a small window proves nothing, which stops nobody, and a large one passes."""
+    few = _window(np.random.default_rng(0), 0.9, (0.3,) * 4, days=FEWEST_CLUSTERS, per_day=20)
+    small = judge(few, SOUND, SPEC)
+    found = _criterion(small, name)
+    assert found.passed is None
+    assert "; not enough data: only " in found.sentence
+    assert small.passed
+    large = _criterion(judge(_window(np.random.default_rng(0), days=300), SOUND, SPEC), name)
+    assert large.passed
+    assert "not enough data" not in large.sentence
+
+
+def test_an_rmse_that_one_day_decides_is_not_judged() -> None:
+    window = _regression(0)
+    bad_day = np.where(window.clusters == 3, 40.0, 0.0)
+    challenger = window.challenger + bad_day
+    found = _criterion(judge(replace(window, challenger=challenger), SOUND, SPEC), "rmse")
+    assert found.passed is None
+    assert found.sentence.endswith("% worse would be found in nine of ten looks.")
+
+
 def test_a_challenger_that_promises_too_much_stops_at_calibration() -> None:
     window = _window(np.random.default_rng(1), days=120)
     challenger = expit(np.log(window.champion / (1 - window.champion)) + 0.8)
@@ -354,9 +377,10 @@ def test_a_verdict_reads_as_sentences() -> None:
             "Brier score 0.1914, the champion's 0.1992, on 11,892 rows in 30 days: 3.93 % better.",
         ),
         (
-            True,
+            None,
             "26 % happened, the challenger promised 27.2 %, the champion 28.2 %: "
-            "observed / expected is 0.031 nearer to 1.",
+            "observed / expected is 0.031 nearer to 1; not enough data: only 0.12 farther would be "
+            "found in nine of ten looks.",
         ),
         (
             True,
