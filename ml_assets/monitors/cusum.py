@@ -9,7 +9,14 @@ import numpy as np
 
 from ml_assets.monitors.cusum_limit import MIN_REFERENCE, solve_limit, step
 from ml_assets.monitors.drift import MIN_CLUSTERS
-from ml_assets.monitors.findings import Verdict, number, settled
+from ml_assets.monitors.findings import (
+    MIN_POSITIVES,
+    Problem,
+    Verdict,
+    number,
+    settled,
+    with_labels,
+)
 from ml_assets.monitors.residuals import between_days, residuals
 
 if TYPE_CHECKING:
@@ -68,12 +75,20 @@ class Cusum:
 
 
 def watch(
-    reference: Days, days: Days, since: np.datetime64, *, alarms_per_year: float = 1.0, seed: int
+    reference: Days,
+    days: Days,
+    since: np.datetime64,
+    problem: Problem = "binary",
+    *,
+    alarms_per_year: float = 1.0,
+    seed: int,
 ) -> Cusum:
     """Return what the CUSUM that starts at zero on the day `since` says of `days`.
 
-    `since` is the day the model went live or the day after the last answered alarm. An alarm counts
-    from the first day on, because the limit holds for every run; silence counts after 14 days.
+    `since` is the day the model went live or the day after the last answered alarm. Of zeros and
+    ones nothing counts before MIN_POSITIVES ones have come since the last start: among few, each is
+    many standard deviations. From there on an alarm does, be it on the first days, because the
+    limit holds for every run; silence counts after 14 days.
     """
     usual = int((reference.labelled > 0).sum())
     watched = settled(days.take(days.dates >= since))
@@ -83,28 +98,46 @@ def watch(
     between = between_days(reference)
     expected = residuals(reference, between)
     limit = solve_limit(expected, alarms_per_year, seed)
-    path = run(residuals(watched, between), limit)
-    fired = len(run(expected, limit).alarms)
-    verdict: Verdict = "ok" if len(path.dates) >= MIN_CLUSTERS else "not enough data"
+    positives = _positives(watched, problem)
+    path = run(residuals(watched, between), limit, positives)
+    fired = len(run(expected, limit, _positives(reference, problem)).alarms)
+    lack = "" if path.alarms else _lack(len(path.dates), positives)
     said = f"alarms in the {usual} days of the reference: {fired}"
-    return Cusum(
-        "alarm" if path.alarms else verdict, _reason(path, limit, said, since), limit, path, fired
-    )
+    verdict: Verdict = "alarm" if path.alarms else "not enough data" if lack else "ok"
+    return Cusum(verdict, _reason(path, limit, said, since, lack), limit, path, fired)
 
 
-def run(found: Residuals, limit: float) -> Path:
-    """Return the CUSUM of the standardised residuals; both sides start anew after an alarm."""
-    state, since = np.zeros(2), np.zeros(2, dtype=np.int64)
+def run(found: Residuals, limit: float, positives: Floats | None = None) -> Path:
+    """Return the CUSUM of the standardised residuals; both sides start anew after an alarm.
+
+    Of `positives` per day, where given, MIN_POSITIVES have to have come since the last start.
+    """
+    state, since, seen = np.zeros(2), np.zeros(2, dtype=np.int64), 0.0
     values = np.empty((len(found), 2))
     alarms = []
     for day, z in enumerate(found.standardised):
         since = np.where(state > 0, since, day)
         state = values[day] = step(state, z)
+        seen += MIN_POSITIVES if positives is None else positives[day]
         side = int(state.argmax())
-        if state[side] > limit:
+        if state[side] > limit and seen >= MIN_POSITIVES:
             alarms.append(_alarm(found.dates, day, since[side], side, state[side]))
-            state = np.zeros(2)
+            state, seen = np.zeros(2), 0.0
     return Path(found.dates, values[:, 0], values[:, 1], tuple(alarms))
+
+
+def _positives(days: Days, problem: Problem) -> Floats | None:
+    """Return the ones of each day with labels; None where labels are numbers."""
+    return with_labels(days).labelled_label if problem == "binary" else None
+
+
+def _lack(days: int, positives: Floats | None) -> str:
+    """Say what silence lacks to count, or nothing."""
+    if days < MIN_CLUSTERS:
+        return f"{days} days with labels of at least {MIN_CLUSTERS}"
+    if positives is not None and positives.sum() < MIN_POSITIVES:
+        return f"{int(positives.sum())} positives of at least {MIN_POSITIVES}"
+    return ""
 
 
 def _alarm(dates: Dates, day: int, since: int, side: int, value: float) -> Alarm:
@@ -112,8 +145,7 @@ def _alarm(dates: Dates, day: int, since: int, side: int, value: float) -> Alarm
     return Alarm(dates[day], dates[since], direction, float(value))
 
 
-def _reason(path: Path, limit: float, fired: str, since: np.datetime64) -> str:
-    days = len(path.dates)
+def _reason(path: Path, limit: float, fired: str, since: np.datetime64, lack: str) -> str:
     if path.alarms:
         last, count = path.alarms[-1], len(path.alarms)
         more = f"{count} alarms since {path.alarms[0].day}, " if count > 1 else ""
@@ -121,13 +153,10 @@ def _reason(path: Path, limit: float, fired: str, since: np.datetime64) -> str:
             f"calibration: the model {last.direction} since about {last.since}, alarm on "
             f"{last.day} (CUSUM {number(last.value)}, limit {number(limit)}); {more}{fired}"
         )
-    if days < MIN_CLUSTERS:
-        return (
-            f"calibration: not enough data, {days} days with labels of at least {MIN_CLUSTERS} "
-            f"since {since}"
-        )
+    if lack:
+        return f"calibration: not enough data, {lack} since {since}"
     highest = max(path.upper.max(), path.lower.max())
     return (
-        f"calibration: no alarm in {days} days since {since}, "
+        f"calibration: no alarm in {len(path.dates)} days since {since}, "
         f"CUSUM at most {number(highest)} of limit {number(limit)}; {fired}"
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ml_assets.monitors.days import Days
-    from ml_assets.monitors.findings import Terms, Verdict
+    from ml_assets.monitors.findings import Problem, Terms, Verdict
 
 Found = TypeVar("Found", Cusum, Calibration)
 _ORDER: Mapping[Verdict, int] = {"alarm": 0, "ok": 1, "not enough data": 2}
@@ -64,14 +64,22 @@ class Joint(Generic[Found]):
 
 
 def watch_classes(
-    reference: Days, days: Days, since: np.datetime64, *, alarms_per_year: float, seed: int
+    reference: Days,
+    days: Days,
+    since: np.datetime64,
+    problem: Problem,
+    *,
+    alarms_per_year: float,
+    seed: int,
 ) -> Joint[Cusum]:
     """Return the CUSUMs of the daily calibration residual, as `watch` makes one."""
     views = _views(reference, days)
     rate = alarms_per_year / len(views)
+    if reference.classes:
+        problem = "binary"
     return Joint(
         {
-            name: watch(usual, own, since, alarms_per_year=rate, seed=seed)
+            name: watch(usual, own, since, problem, alarms_per_year=rate, seed=seed)
             for name, usual, own in views
         },
         _unseen(reference, days),

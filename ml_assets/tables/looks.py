@@ -73,6 +73,7 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
         usual,
         seen.days,
         seen.since,
+        spec.model.problem,
         alarms_per_year=spec.monitoring.false_alarms_per_year,
         seed=seed,
     )

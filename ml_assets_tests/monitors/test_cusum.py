@@ -139,6 +139,38 @@ def test_a_great_error_is_an_alarm_from_the_first_days_on() -> None:
     assert found.verdict == "alarm"
 
 
+def test_few_positives_ask_for_nothing_until_enough_have_come() -> None:
+    days = world(70, seed=3, features=2, rows=6, change=Change(calibration=3.0), start=str(LIVE))
+    came = days.labelled_label.cumsum()
+    few = days.take(came < 200)
+    early = watch(reference(), few, LIVE, seed=0)
+    # The evidence is beyond the limit; it is what few of them are worth that is not known.
+    assert early.share > 1
+    assert (early.verdict, early.alarms) == ("not enough data", ())
+    assert early.reason == (
+        f"calibration: not enough data, {few.labelled_label.sum():.0f} positives of at least 200 "
+        "since 2014-01-06"
+    )
+    found = watch(reference(), days, LIVE, seed=0)
+    assert found.verdict == "alarm"
+    assert found.alarms[0].day == days.dates[came >= 200][0]
+    # Numbers have none to count.
+    assert watch(reference(), few, LIVE, "regression", seed=0).verdict == "alarm"
+
+
+def test_positives_are_counted_anew_after_an_alarm() -> None:
+    path = run(of([9.0] * 8), 3.0, np.array([100.0, 99, 1, 50, 50, 50, 50, 200]))
+    assert [alarm.day for alarm in path.alarms] == [*path.dates[[2, 6, 7]]]
+
+
+def test_silence_on_few_positives_is_not_enough_data() -> None:
+    sparse = watch(
+        reference(), world(40, seed=7, features=2, rows=4, start=str(LIVE)), LIVE, seed=0
+    )
+    assert sparse.verdict == "not enough data"
+    assert "positives of at least 200 since 2014-01-06" in sparse.reason
+
+
 def test_days_that_wait_for_labels_are_not_watched() -> None:
     """What is known first is no fair part of a day: a flight on time is known before a late one."""
     early = mature(live(30, change=Change(calibration=2.0)), 0.5)
@@ -173,6 +205,7 @@ def test_the_unit_of_a_regression_label_does_not_matter() -> None:
             regression(240, 1, scale=scale),
             regression(60, 2, bias=bias, scale=scale),
             np.datetime64("2013-01-07"),
+            "regression",
             seed=0,
         )
         for scale in (1.0, 60.0)

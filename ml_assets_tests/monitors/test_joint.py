@@ -82,7 +82,7 @@ def test_a_class_that_happens_less_often_than_promised_alarms() -> None:
     assert band.each["a"].verdict == "alarm"
     assert band.each["c"].verdict == "ok"
     since = np.datetime64("2013-03-01")
-    cusum = watch_classes(reference, window, since, alarms_per_year=1.0, seed=0)
+    cusum = watch_classes(reference, window, since, "multiclass", alarms_per_year=1.0, seed=0)
     assert cusum.verdict == "alarm"
     assert cusum.each["a"].alarms
     assert "of the other classes" in cusum.reason
