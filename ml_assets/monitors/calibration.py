@@ -75,7 +75,7 @@ def judge_calibration(reference: Days, window: Days, name: str, terms: Terms) ->
     band = band_of(usual, days, terms)
     past = replay(usual, len(days), lambda rest, own: _verdict(rest, own, terms))
     reason = _reason(name, terms.problem, band, past)
-    return Calibration(name, "alarm" if band.beyond else "ok", reason, band, past)
+    return Calibration(name, past.verdict(alarm=band.beyond), reason, band, past)
 
 
 def band_of(reference: Days, window: Days, terms: Terms) -> Band:

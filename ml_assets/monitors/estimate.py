@@ -57,7 +57,8 @@ class LossEstimate:
 
     window: str
     verdict: Verdict
-    """Of the estimate's own errors; "not enough data" while no window has closed."""
+    """Of the estimate's own errors; "not enough data" while no window has closed, and where the
+    reference's windows would miss it as well."""
     reason: str
     loss: float | None = None
     checks: tuple[Check, ...] = ()
@@ -94,7 +95,7 @@ def estimate_loss(
     length = len(closed[-1][1])
     shown = replay(usual, length, lambda rest, own: _verdict(rest, own, terms))
     missed = sum(check.beyond for check in checks)
-    verdict: Verdict = "alarm" if 2 * missed > len(checks) else "ok"
+    verdict = shown.verdict(alarm=2 * missed > len(checks))
     reason = f"{said}, {_words(checks, missed, verdict)}; {shown}"
     return LossEstimate(name, verdict, reason, loss, checks, shown)
 
@@ -128,7 +129,7 @@ def _verdict(reference: Days, window: Days, terms: Terms) -> Verdict:
 
 def _words(checks: Sequence[Check], missed: int, verdict: Verdict) -> str:
     last = checks[-1]
-    trusted = "not trusted" if verdict == "alarm" else "trusted"
+    trusted = "trusted" if verdict == "ok" else "not trusted"
     return (
         f"{trusted}: {missed} of the {len(checks)} latest closed windows beyond the limit, "
         f"{last.window} {number(last.realised)} instead of {number(last.estimated)} "

@@ -53,7 +53,7 @@ def judge_performance(reference: Days, window: Days, name: str, terms: Terms) ->
     words = _words(days, name, None if terms.problem == "regression" else excess)
     judged = f"{'beyond' if excess > limit else 'within'} the limit of {number(limit)}"
     reason = f"performance: {words}, {judged}; {past}"
-    return Performance("alarm" if excess > limit else "ok", reason, found, limit, past)
+    return Performance(past.verdict(alarm=excess > limit), reason, found, limit, past)
 
 
 def excess_limit(reference: Days, window: Days, terms: Terms) -> float:

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Pipeline
 
-MONITOR = "monitor 3"
+MONITOR = "monitor 4"
 """Raised when the platform changes what its monitors say."""
 CHANGES = ("drift", "performance")
 """The monitors of a changed world."""
 MONITORS = ("data_quality", *CHANGES)
 JUDGED = ("ok", "alarm", "broken")
 """Verdicts that say something of their window."""
+SILENCED = "silenced"
+"""Detail of a finding: it would have fired too often in the reference for any verdict."""
 _RELATION = "_found"
 
 
@@ -53,6 +55,11 @@ class Found:
     statistic: float | None = None
     threshold: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def silenced(self) -> bool:
+        """Whether more data of the like would bring no verdict either."""
+        return bool(self.details.get(SILENCED))
 
 
 def findings_table(pipeline: Pipeline, monitor: str) -> Derived:
@@ -125,11 +132,18 @@ def all_findings(con: DuckDBPyConnection, pipeline: Pipeline) -> list[Found]:
 
 
 def newest_windows(found: Sequence[Found]) -> dict[str, Found]:
-    """Return the finding of each cause in its newest window with a verdict, else the newest."""
+    """Return the finding of each cause in its newest window with a verdict, else the newest.
+
+    A window whose verdict is silenced has been looked at as well.
+    """
     newest: dict[str, Found] = {}
-    for item in sorted(found, key=lambda one: (one.verdict in JUDGED, one.event_time)):
+    for item in sorted(found, key=lambda one: (_looked_at(one), one.event_time)):
         newest[item.cause] = item
     return newest
+
+
+def _looked_at(found: Found) -> bool:
+    return found.verdict in JUDGED or found.silenced
 
 
 def _arrow(slices: Sequence[tuple[str, Found]]) -> pa.Table:

@@ -13,7 +13,7 @@ from ml_assets.monitors.findings import Replay, Terms
 from ml_assets.monitors.joint import judge_classes, watch_classes
 from ml_assets.monitors.performance import judge_performance
 from ml_assets.monitors.sparklines import bars
-from ml_assets.tables.findings import Found
+from ml_assets.tables.findings import SILENCED, Found
 from ml_assets.tables.visibility import buildable_at, lookahead
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
     from ml_assets.monitors.calibration import Calibration
     from ml_assets.monitors.cusum import Cusum
-    from ml_assets.monitors.drift import Drift, Shift
+    from ml_assets.monitors.drift import Shift
     from ml_assets.monitors.joint import Joint
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.tables.views import View
@@ -40,25 +40,28 @@ def drift_found(pipeline: Pipeline, seen: View) -> list[Found]:
     limits = drift_limits(usual, window, rate, draws, pipeline.declaration.model.seed)
     found = drift(usual, window, seen.reference.importance, limits)
     fired = fired_in_reference(usual, len(window), limits)
+    features, score = (Replay(fired.windows, one) for one in (fired.features, fired.score))
     movers = [_mover(seen, shift) for shift in found.features[:MOVERS]]
     return [
         _found(
             seen,
             "drift",
-            _verdict(found, alarm=found.alarm),
-            _replayed(found, found.reason, fired.windows, fired.features),
+            features.verdict(alarm=found.alarm) if found.enough else "not enough data",
+            f"{found.reason}; {features}" if found.enough else found.reason,
             found.weighted,
             None,
             {"movers": movers},
+            features,
         ),
         _found(
             seen,
             "prediction_drift",
-            _verdict(found, alarm=found.score_alarm),
-            _replayed(found, found.score_reason, fired.windows, fired.score),
+            score.verdict(alarm=found.score_alarm) if found.enough else "not enough data",
+            f"{found.score_reason}; {score}" if found.enough else found.score_reason,
             None if found.score is None else found.score.psi,
             None if found.score is None else found.score.limit,
             {},
+            score,
         ),
     ]
 
@@ -99,6 +102,7 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
             ratio,
             None,
             _bands(band),
+            band.first.replay,
         ),
         _found(
             seen,
@@ -108,6 +112,7 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
             value if realised.excess is None else realised.excess.value,
             loss.limit,
             {"loss": value, "coverage": realised.coverage, "rows": realised.rows},
+            loss.replay,
         ),
         _found(
             seen,
@@ -117,6 +122,7 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
             estimate.loss,
             None,
             {"trusted": estimate.trusted, "realised": value},
+            estimate.replay,
         ),
     ]
 
@@ -184,6 +190,7 @@ def _found(
     statistic: float | None,
     threshold: float | None,
     details: Mapping[str, Any],
+    past: Replay | None = None,
 ) -> Found:
     return Found(
         cause=cause,
@@ -194,7 +201,7 @@ def _found(
         model_version=seen.version,
         statistic=statistic,
         threshold=threshold,
-        details=details,
+        details=details if past is None else {**details, SILENCED: past.silences},
     )
 
 
@@ -205,17 +212,6 @@ def false_alarm_rate(pipeline: Pipeline, seen: View) -> float:
     partition is a day or a week, there are more looks, and each may be wrong less often.
     """
     return min(pipeline.declaration.monitoring.false_alarms_per_year * seen.step / YEAR, 0.5)
-
-
-def _replayed(found: Drift, reason: str, windows: int, fired: int) -> str:
-    """Add to the reason how often the alarm would have fired in the reference."""
-    return f"{reason}; {Replay(windows, fired)}" if found.enough else reason
-
-
-def _verdict(found: Drift, *, alarm: bool) -> str:
-    if not found.enough:
-        return "not enough data"
-    return "alarm" if alarm else "ok"
 
 
 def _mover(seen: View, shift: Shift) -> dict[str, Any]:

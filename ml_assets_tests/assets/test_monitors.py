@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,9 +12,13 @@ import pytest
 from ml_assets import clock
 from ml_assets.assets.looks import DRIFT, PERFORMANCE
 from ml_assets.assets.monitors import check_result, monitor_asset
+from ml_assets.monitors.reference import Reference
 from ml_assets.tables.findings import Found, newest_windows, read_findings
+from ml_assets.tables.looks import drift_found, performance_found
+from ml_assets.tables.views import View
 from ml_assets.warehouse import ledger
 from ml_assets_tests.assets.running import checks, dagsters_own_warnings, failed, metadata, run
+from ml_assets_tests.monitors.world import world
 
 if TYPE_CHECKING:
     from ml_assets_tests.finished import Finished
@@ -154,10 +158,15 @@ def test_what_the_champion_was_trained_on_is_no_evidence(monitored: Finished) ->
             assert answer.metadata["period"].value == SCORED
 
 
-def found(period: int, verdict: str, cause: str = "drift") -> Found:
+def found(period: int, verdict: str, cause: str = "drift", **details: bool) -> Found:
     moment = datetime(2013, 1, 1, tzinfo=UTC) + timedelta(days=period)
     return Found(
-        cause=cause, verdict=verdict, period=str(period), event_time=moment, reason="so it is"
+        cause=cause,
+        verdict=verdict,
+        period=str(period),
+        event_time=moment,
+        reason="so it is",
+        details=details,
     )
 
 
@@ -170,6 +179,42 @@ def test_a_window_that_was_not_judged_does_not_hide_one_that_was() -> None:
     other = found(0, "ok", "estimate")
     assert newest_windows([alarm, other]) == {"drift": alarm, "estimate": other}
     assert newest_windows([]) == {}
+
+
+def test_what_fires_too_often_in_the_reference_warns_of_no_window(
+    monitored_as_built: Finished,
+) -> None:
+    silenced = found(3, "not enough data", silenced=True)
+    assert newest_windows([found(2, "alarm"), silenced]) == {"drift": silenced}
+    pipeline = monitored_as_built.box.pipeline
+    result = check_result(pipeline, "drift", "drift", silenced, dg.AssetCheckSeverity.WARN)
+    assert result.passed
+    assert result.description == "3: so it is"
+    assert result.metadata["verdict"].value == "not enough data"
+
+
+def test_every_monitor_of_windows_is_silenced_by_its_own_reference(shop: Sandbox) -> None:
+    shop.declare(lambda declared: declared.update(monitoring={"false_alarms_per_year": 6.5}))
+    days = world(28, seed=9, start="2014-01-06")
+    usual = world(240, seed=5)
+    seen = View(
+        name="2014-02",
+        version=1,
+        ends=datetime(2014, 2, 3, tzinfo=UTC),
+        last=date(2014, 2, 2),
+        length=28,
+        step=28,
+        reference=Reference(usual, {}, dict.fromkeys((f"x{k}" for k in range(5)), 0.2)),
+        days=days,
+        since=days.dates[0],
+    )
+    looked = (*drift_found(shop.pipeline, seen), *performance_found(shop.pipeline, seen))
+    told = {one.cause: one for one in looked}
+    for cause in ("drift", "prediction_drift", "observed_expected", "performance"):
+        one = told[cause]
+        assert (one.verdict, one.silenced) == ("not enough data", True), one.reason
+        assert "of 8 windows of the reference would have fired, too many" in one.reason
+    assert not told["calibration"].silenced
 
 
 @pytest.mark.parametrize("verdict", ["ok", "alarm", "not enough data", "broken", None])

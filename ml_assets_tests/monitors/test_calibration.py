@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,18 @@ def test_a_finding_says_it_in_numbers() -> None:
     usual = judge_calibration(reference(), month(), "2013-06", TERMS)
     assert usual.verdict == "ok"
     assert "within the band" in usual.reason
+
+
+def test_a_band_that_the_reference_leaves_often_gives_no_verdict() -> None:
+    often = replace(TERMS, rate=0.5)
+    for factor in (1.0, 1.5):
+        found = judge_calibration(reference(), month(calibration=factor), "2013-06", often)
+        assert found.replay
+        assert found.replay.fired > 8 / 3
+        assert found.verdict == "not enough data"
+        assert found.reason.endswith(
+            "windows of the reference would have fired, too many for a verdict"
+        )
 
 
 @settings(max_examples=20)

@@ -84,3 +84,20 @@ def test_a_replay_judges_each_window_against_the_other_days() -> None:
     assert replay(reference, 7, judge) == Replay(windows=3, fired=2)
     assert seen == [(0.0, 23), (7.0, 23), (14.0, 23), (21.0, 23)]
     assert str(Replay(3, 2)) == "2 of 3 windows of the reference would have fired"
+
+
+@pytest.mark.parametrize(
+    ("windows", "fired", "silences"),
+    [(6, 3, True), (6, 2, False), (8, 3, True), (9, 3, False), (5, 5, False), (0, 0, False)],
+)
+def test_an_alarm_that_fires_in_a_third_of_the_reference_is_silenced(
+    windows: int, fired: int, silences: bool
+) -> None:
+    past = Replay(windows, fired)
+    said = f"{fired} of {windows} windows of the reference would have fired"
+    if silences:
+        assert {past.verdict(alarm=True), past.verdict(alarm=False)} == {"not enough data"}
+        assert str(past) == f"{said}, too many for a verdict"
+    else:
+        assert (past.verdict(alarm=True), past.verdict(alarm=False)) == ("alarm", "ok")
+        assert str(past) == said
