@@ -63,7 +63,7 @@ class Calendar:
 
         Of others the quick labels are known at most, and these are not like the rest.
         """
-        return [key for key, closing in self.closings.items() if closing <= moment]
+        return _closed(self.closings, moment)
 
 
 def calendar(
@@ -73,7 +73,8 @@ def calendar(
 
     The last closed partition ends it at the latest: what is measured must have its labels.
     """
-    closed = _closed(past, closings)
+    closed = _closed(closings, clock.now())
+    _require_closed(past, closed)
     begin = _begin(past, closed) if first is None else _known(first, closed)
     end = closed[-1] if last is None else _known(last, closed)
     lived = tuple(key for key in closed if begin <= key <= end)
@@ -126,15 +127,16 @@ def _all_but_few(outcomes: Outcomes, settled: np.datetime64 | None, moment: date
     return bool(known.sum() >= CLOSED * (known.sum() + awaited.sum()) > 0)
 
 
-def _closed(past: Past, closings: Mapping[str, datetime]) -> list[str]:
-    now = clock.now()
-    closed = [key for key, closing in closings.items() if closing <= now]
+def _closed(closings: Mapping[str, datetime], moment: datetime) -> list[str]:
+    return [key for key, closing in closings.items() if closing <= moment]
+
+
+def _require_closed(past: Past, closed: Sequence[str]) -> None:
     if not closed:
         raise DataError(
             f"No partition of {past.pipeline.name} has its labels yet.",
             f"Materialize {past.pipeline.declaration.label.table}, or wait for them.",
         )
-    return closed
 
 
 def _in_order(
