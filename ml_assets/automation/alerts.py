@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+)
 
 from ml_assets.assets.decision import UNBLOCKED
 
@@ -119,17 +122,12 @@ def _told_before(
     if check.check_name == UNBLOCKED:
         return False
     told = instance.event_log_storage.get_asset_check_execution_history(
-        check.asset_check_key, limit=LOOK_BACK
+        check.asset_check_key,
+        limit=LOOK_BACK,
+        status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
     )
-    up_to_this = [*dropwhile(lambda record: record.run_id != run.run_id, told)]
-    earlier = (
-        record.event.dagster_event.asset_check_evaluation_data
-        for record in up_to_this
-        if record.run_id != run.run_id
-        and record.event is not None
-        and record.event.dagster_event is not None
-        and record.event.dagster_event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    )
+    up_to_this = dropwhile(lambda record: record.run_id != run.run_id, told)
+    earlier = (record.evaluation for record in up_to_this if record.run_id != run.run_id)
     before = next(earlier, None)
     return before is not None and not before.passed and before.description == check.description
 

@@ -155,19 +155,38 @@ def test_a_webhook_that_does_not_answer_is_waited_for_less_than_ten_seconds(
 def test_what_the_run_before_said_is_not_posted_again(
     name: str, posted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = iter(("ab", "ab", "ab c", None, "ab"))
+    job = says(name, "ab", "ab", "ab c", None, "ab")
+    with webhook() as (address, texts), dg.DagsterInstance.ephemeral() as instance:
+        monkeypatch.setenv(WEBHOOK, address)
+        for _ in range(5):
+            told_of(job.execute_in_process(instance=instance), instance)
+    assert texts == [f"ERROR asked {name}: {text}" for text in posted]
+
+
+def test_runs_that_never_came_to_a_check_hide_nothing_of_what_it_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alerts, "LOOK_BACK", 2)
+    job = says("drift", "ab", "ab")
+    with webhook() as (address, texts), dg.DagsterInstance.ephemeral() as instance:
+        monkeypatch.setenv(WEBHOOK, address)
+        told_of(job.execute_in_process(instance=instance), instance)
+        for _ in range(alerts.LOOK_BACK):
+            instance.create_run_for_job(job)
+        told_of(job.execute_in_process(instance=instance), instance)
+    assert texts == ["ERROR asked drift: ab"]
+
+
+def says(name: str, *texts: str | None) -> dg.JobDefinition:
+    """Return a job whose only check says one text after the other; it passes with None."""
+    said = iter(texts)
 
     @dg.asset_check(asset=dg.AssetKey("asked"), name=name)
     def judged() -> dg.AssetCheckResult:
         text = next(said)
         return dg.AssetCheckResult(passed=text is None, description=text)
 
-    job = dg.Definitions(asset_checks=[judged]).resolve_implicit_global_asset_job_def()
-    with webhook() as (address, texts), dg.DagsterInstance.ephemeral() as instance:
-        monkeypatch.setenv(WEBHOOK, address)
-        for _ in range(5):
-            told_of(job.execute_in_process(instance=instance), instance)
-    assert texts == [f"ERROR asked {name}: {text}" for text in posted]
+    return dg.Definitions(asset_checks=[judged]).resolve_implicit_global_asset_job_def()
 
 
 @pytest.mark.parametrize(
