@@ -31,8 +31,6 @@ CHECK = "automation"
 PATIENCE = timedelta(minutes=10)
 """Ten times the longest pause between two ticks of a sensor: who is busy is not yet dead."""
 DAEMONS = ("SENSOR", "SCHEDULER", "QUEUED_RUN_COORDINATOR")
-JOBS = ("pipeline", "refresh", "evaluate", "decide", "retraining")
-"""What a pipeline's jobs are called after its name."""
 RUNS = 200
 """So many of the newest runs of all pipelines are looked through for one's newest."""
 TICKS = 20
@@ -83,27 +81,27 @@ def automation_faults(instance: dg.DagsterInstance, watched: Sequence[Watched]) 
 
 
 def run_faults(
-    instance: dg.DagsterInstance, pipeline: "Pipeline", settings: "Settings"
+    instance: dg.DagsterInstance, pipeline: "Pipeline", jobs: set[str], settings: "Settings"
 ) -> Iterator[str]:
-    """Yield which runs have lost their process, and that the newest one failed."""
+    """Yield which runs of the pipeline and its jobs were killed, and that the newest failed."""
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        if _runs(pipeline, run) and is_alive(run.run_id, settings) is False:
+        if _is_of(run, pipeline, jobs) and is_alive(run.run_id, settings) is False:
             yield (
                 f"run {run.run_id[:8]} of {run.job_name} was killed: the next run, or"
                 " `ml-assets ui`, marks it as failed"
             )
     recent = instance.get_run_records(limit=RUNS)
-    newest = next((one for one in recent if _runs(pipeline, one.dagster_run)), None)
+    newest = next((one for one in recent if _is_of(one.dagster_run, pipeline, jobs)), None)
     if newest is not None and newest.dagster_run.status == dg.DagsterRunStatus.FAILURE:
         run, ended = newest.dagster_run, newest.end_time or newest.create_timestamp.timestamp()
         yield f"the newest run, {run.run_id[:8]} of {run.job_name}, failed at {_minute(ended)}"
 
 
-def _runs(pipeline: "Pipeline", run: dg.DagsterRun) -> bool:
+def _is_of(run: dg.DagsterRun, pipeline: "Pipeline", jobs: set[str]) -> bool:
     """Say whether a run is of the pipeline: by its assets, or by its job where it has them all."""
     if run.asset_selection:
         return any(key.path[0] == pipeline.name for key in run.asset_selection)
-    return run.job_name in {f"{pipeline.name}_{job}" for job in JOBS}
+    return run.job_name in jobs
 
 
 def _silent(instance: dg.DagsterInstance, now: datetime) -> list[str]:

@@ -64,9 +64,8 @@ def pipeline_automation(pipeline: Pipeline) -> Automation:
     }
 
 
-def watched(pipeline: Pipeline) -> list[Watched]:
-    """Return the schedules and sensors that the pipeline's loop lives by."""
-    automation = pipeline_automation(pipeline)
+def watched(automation: Automation) -> list[Watched]:
+    """Return the schedules and sensors that a pipeline's loop lives by."""
     return [*automation["schedules"], *automation["sensors"], *alert_sensors()]
 
 

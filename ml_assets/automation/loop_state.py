@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.assets.watch_page import page_of
 from ml_assets.automation import health
-from ml_assets.automation.jobs import watched
+from ml_assets.automation.jobs import pipeline_automation, watched
 from ml_assets.errors import StorageError
 from ml_assets.loop.history import minute
 from ml_assets.tables.findings import all_findings, newest_windows
@@ -52,9 +52,11 @@ def automation_lines(
     instance: dg.DagsterInstance, pipeline: Pipeline, settings: Settings
 ) -> list[str]:
     """Return what is wrong with runs, daemon, schedules and sensors, or that all is well."""
+    automation = pipeline_automation(pipeline)
+    jobs = {job.name for job in automation["jobs"]}
     faults = [
-        *health.run_faults(instance, pipeline, settings),
-        *health.automation_faults(instance, watched(pipeline)),
+        *health.run_faults(instance, pipeline, jobs, settings),
+        *health.automation_faults(instance, watched(automation)),
     ]
     return [f"Automation {fault}" for fault in faults] or ["Automation is as declared and in time."]
 

@@ -28,7 +28,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 
 from ml_assets.automation.health import CHECK, NEVER, PATIENCE, automation_faults, run_faults
-from ml_assets.automation.jobs import DAILY, watched
+from ml_assets.automation.jobs import DAILY, pipeline_automation, watched
 from ml_assets.automation.loop_state import loop_lines
 from ml_assets.warehouse.liveness import hold
 from ml_assets_tests.assets.running import checks, dagsters_own_warnings, definitions
@@ -269,7 +269,7 @@ def test_a_daemon_that_errs_is_told(daemon: Daemon) -> None:
 
 def test_everything_the_loop_lives_by_is_watched(shop_as_built: Sandbox) -> None:
     with dagsters_own_warnings():
-        names = {item.name for item in watched(shop_as_built.pipeline)}
+        names = {item.name for item in watched(pipeline_automation(shop_as_built.pipeline))}
     assert names == {
         "shop_decide",
         "shop_retraining",
@@ -280,10 +280,12 @@ def test_everything_the_loop_lives_by_is_watched(shop_as_built: Sandbox) -> None
 
 
 def test_a_run_that_failed_or_lost_its_process_is_told(shop: Sandbox) -> None:
+    with dagsters_own_warnings():
+        jobs = {job.name for job in pipeline_automation(shop.pipeline)["jobs"]}
     with dg.DagsterInstance.ephemeral() as instance:
 
         def faults() -> list[str]:
-            return [*run_faults(instance, shop.pipeline, shop.settings)]
+            return [*run_faults(instance, shop.pipeline, jobs, shop.settings)]
 
         other = instance.create_run_for_job(_job("shop_loop_refresh"))
         instance.report_run_failed(other)
