@@ -80,8 +80,7 @@ def absent(what: str) -> None:
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A fresh data root, also for processes that the test starts."""
-    for name in _CONFIGURED:
-        monkeypatch.delenv(name, raising=False)
+    unset(monkeypatch)
     monkeypatch.setenv("ML_ASSETS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("ML_ASSETS_THREADS", "2")
     return Settings.from_environment()
@@ -312,9 +311,14 @@ def _copy(found: Finished, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Fin
     return twin
 
 
-def _point_to(box: Sandbox, patch: pytest.MonkeyPatch) -> None:
+def unset(patch: pytest.MonkeyPatch) -> None:
+    """Let the environment say nothing of where data is or what the machine may use."""
     for name in _CONFIGURED:
         patch.delenv(name, raising=False)
+
+
+def _point_to(box: Sandbox, patch: pytest.MonkeyPatch) -> None:
+    unset(patch)
     patch.chdir(box.root)
     for name, value in box.environment.items():
         patch.setenv(name, value)

@@ -21,7 +21,7 @@ from ml_assets.replay.root import Root, inside
 from ml_assets.warehouse.appended import decisions, promotions
 from ml_assets.warehouse.lake import connect
 from ml_assets_tests.assets.running import dagsters_own_warnings
-from ml_assets_tests.conftest import _CONFIGURED
+from ml_assets_tests.conftest import unset
 from ml_assets_tests.replay.turning import write_turning
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("replay")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for name in _CONFIGURED:
-            patch.delenv(name, raising=False)
+        unset(patch)
         patch.setenv("ML_ASSETS_DATA", str(folder / "data"))
         patch.setenv("ML_ASSETS_CATALOG", "host=production.invalid dbname=lake")
         patch.setenv("ML_ASSETS_WEBHOOK", "http://production.invalid/hook")

@@ -10,11 +10,12 @@ import pytest
 from ml_assets.replay.replay import replay
 from ml_assets.replay.root import Root
 from ml_assets_tests.assets.running import dagsters_own_warnings
-from ml_assets_tests.conftest import _CONFIGURED
 from ml_assets_tests.payments import write_payments
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ml_assets.warehouse.settings import Settings
 
 CHANGE = "2018-08-01"
 LABEL_DELAY = timedelta(days=7)
@@ -29,14 +30,10 @@ def by_weeks(declared: dict[str, Any]) -> None:
 
 @pytest.mark.longest
 def test_terminals_that_are_compromised_more_often_are_noticed_and_learnt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in _CONFIGURED:
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ML_ASSETS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("ML_ASSETS_THREADS", "2")
     change = {"since": CHANGE, "terminals_a_day": 6}
     box = write_payments(tmp_path / "box", {**WORLD, "change": change}, end=None)
     box.declare(by_weeks)
