@@ -70,6 +70,8 @@ def _memory(settings: Settings) -> duckdb.DuckDBPyConnection:
         "temp_directory": str(settings.data / "tmp"),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        # Checking a signature takes 0.2 s of processor time, for each extension of each connection.
+        "allow_unsigned_extensions": True,
     }
     if settings.memory:
         config["memory_limit"] = settings.memory
@@ -87,6 +89,7 @@ def _prepare(
     if storage.startswith("s3://"):
         extensions.load(con, "httpfs")
         s3.allow(con, settings.storage or storage)
+    extensions.trust_no_other(con)
     if file is None:
         return
     if writable:

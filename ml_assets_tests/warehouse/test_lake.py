@@ -9,7 +9,7 @@ import pytest
 
 from ml_assets.errors import StorageError
 from ml_assets.sql.names import LAYERS
-from ml_assets.warehouse import layout
+from ml_assets.warehouse import extensions, layout
 from ml_assets.warehouse.commit import snapshot_now
 from ml_assets.warehouse.lake import attach, connect
 
@@ -46,6 +46,18 @@ def test_the_lake_has_its_layers_and_reads_instants_in_utc(lake: duckdb.DuckDBPy
 def test_nothing_is_downloaded(lake: duckdb.DuckDBPyConnection) -> None:
     for name in ("autoinstall_known_extensions", "autoload_known_extensions"):
         assert lake.execute(f"SELECT current_setting('{name}')").fetchone() == (False,)
+
+
+def test_what_duckdbs_makers_have_not_signed_is_not_loaded(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    forged = tmp_path / "httpfs.duckdb_extension"
+    # The signature is the last thing in the file.
+    forged.write_bytes(extensions._file("httpfs").read_bytes()[:-256] + bytes(256))
+    with pytest.raises(duckdb.IOException, match="signature is either missing or invalid"):
+        lake.execute(f"LOAD '{forged}'")
+    with pytest.raises(duckdb.InvalidInputException, match="while database is running"):
+        lake.execute("SET allow_unsigned_extensions = true")
 
 
 def test_closes_on_an_exception(settings: Settings) -> None:
