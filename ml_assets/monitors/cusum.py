@@ -85,10 +85,10 @@ def watch(
 ) -> Cusum:
     """Return what the CUSUM that starts at zero on the day `since` says of `days`.
 
-    `since` is the day the model went live or the day after the last answered alarm. Of zeros and
-    ones nothing counts before MIN_POSITIVES ones have come since the last start: among few, each is
-    many standard deviations. From there on an alarm does, be it on the first days, because the
-    limit holds for every run; silence counts after 14 days.
+    `since` is the day the model went live or the day after the last answered alarm. An alarm counts
+    once MIN_CLUSTERS days or, of zeros and ones, MIN_POSITIVES ones have come since the last start:
+    a handful of rows asks for nothing, and a great error in many is told on the first days, because
+    the limit holds for every run. Silence counts after MIN_CLUSTERS days.
     """
     usual = int((reference.labelled > 0).sum())
     watched = settled(days.take(days.dates >= since))
@@ -98,46 +98,43 @@ def watch(
     between = between_days(reference)
     expected = residuals(reference, between)
     limit = solve_limit(expected, alarms_per_year, seed)
-    positives = _positives(watched, problem)
-    path = run(residuals(watched, between), limit, positives)
+    path = run(residuals(watched, between), limit, _positives(watched, problem))
     fired = len(run(expected, limit, _positives(reference, problem)).alarms)
-    lack = "" if path.alarms else _lack(len(path.dates), positives)
     said = f"alarms in the {usual} days of the reference: {fired}"
-    verdict: Verdict = "alarm" if path.alarms else "not enough data" if lack else "ok"
-    return Cusum(verdict, _reason(path, limit, said, since, lack), limit, path, fired)
+    verdict: Verdict = "ok" if len(path.dates) >= MIN_CLUSTERS else "not enough data"
+    return Cusum(
+        "alarm" if path.alarms else verdict, _reason(path, limit, said, since), limit, path, fired
+    )
 
 
 def run(found: Residuals, limit: float, positives: Floats | None = None) -> Path:
     """Return the CUSUM of the standardised residuals; both sides start anew after an alarm.
 
-    Of `positives` per day, where given, MIN_POSITIVES have to have come since the last start.
+    Where `positives` per day are given, MIN_POSITIVES or MIN_CLUSTERS days have to have come since
+    the last start.
     """
-    state, since, seen = np.zeros(2), np.zeros(2, dtype=np.int64), 0.0
+    state, since, start = np.zeros(2), np.zeros(2, dtype=np.int64), 0
     values = np.empty((len(found), 2))
     alarms = []
     for day, z in enumerate(found.standardised):
         since = np.where(state > 0, since, day)
         state = values[day] = step(state, z)
-        seen += MIN_POSITIVES if positives is None else positives[day]
         side = int(state.argmax())
-        if state[side] > limit and seen >= MIN_POSITIVES:
+        come = None if positives is None else positives[start : day + 1]
+        if state[side] > limit and (come is None or _enough(come)):
             alarms.append(_alarm(found.dates, day, since[side], side, state[side]))
-            state, seen = np.zeros(2), 0.0
+            state, start = np.zeros(2), day + 1
     return Path(found.dates, values[:, 0], values[:, 1], tuple(alarms))
 
 
-def _positives(days: Days, problem: Problem) -> Floats | None:
-    """Return the ones of each day with labels; None where labels are numbers."""
-    return with_labels(days).labelled_label if problem == "binary" else None
+def _positives(days: Days, problem: Problem) -> Floats:
+    """Return the ones of each day with labels; none where labels are numbers."""
+    ones = with_labels(days).labelled_label
+    return ones if problem == "binary" else np.zeros(len(ones))
 
 
-def _lack(days: int, positives: Floats | None) -> str:
-    """Say what silence lacks to count, or nothing."""
-    if days < MIN_CLUSTERS:
-        return f"{days} days with labels of at least {MIN_CLUSTERS}"
-    if positives is not None and positives.sum() < MIN_POSITIVES:
-        return f"{int(positives.sum())} positives of at least {MIN_POSITIVES}"
-    return ""
+def _enough(positives: Floats) -> bool:
+    return len(positives) >= MIN_CLUSTERS or float(positives.sum()) >= MIN_POSITIVES
 
 
 def _alarm(dates: Dates, day: int, since: int, side: int, value: float) -> Alarm:
@@ -145,7 +142,8 @@ def _alarm(dates: Dates, day: int, since: int, side: int, value: float) -> Alarm
     return Alarm(dates[day], dates[since], direction, float(value))
 
 
-def _reason(path: Path, limit: float, fired: str, since: np.datetime64, lack: str) -> str:
+def _reason(path: Path, limit: float, fired: str, since: np.datetime64) -> str:
+    days = len(path.dates)
     if path.alarms:
         last, count = path.alarms[-1], len(path.alarms)
         more = f"{count} alarms since {path.alarms[0].day}, " if count > 1 else ""
@@ -153,10 +151,13 @@ def _reason(path: Path, limit: float, fired: str, since: np.datetime64, lack: st
             f"calibration: the model {last.direction} since about {last.since}, alarm on "
             f"{last.day} (CUSUM {number(last.value)}, limit {number(limit)}); {more}{fired}"
         )
-    if lack:
-        return f"calibration: not enough data, {lack} since {since}"
+    if days < MIN_CLUSTERS:
+        return (
+            f"calibration: not enough data, {days} days with labels of at least {MIN_CLUSTERS} "
+            f"since {since}"
+        )
     highest = max(path.upper.max(), path.lower.max())
     return (
-        f"calibration: no alarm in {len(path.dates)} days since {since}, "
+        f"calibration: no alarm in {days} days since {since}, "
         f"CUSUM at most {number(highest)} of limit {number(limit)}; {fired}"
     )
