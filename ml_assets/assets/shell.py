@@ -23,13 +23,14 @@ LINEAGE = "dagster/column_lineage"
 RUN_GUARD = "run_guard"
 """Name of the resource that tells live runs from killed ones."""
 
+ACCOUNTING = "accounting"
 TIME_TRAVEL = "time_travel"
 
 CHECKS = {
     "schema": "Every declared column is there, with the declared type.",
     "rejected_rows": "No more rows were rejected than the contract allows.",
     "volume": "The number of rows is like that of the table's other slices.",
-    "accounting": "Each key of the driving table is kept, rejected, a duplicate or excluded.",
+    ACCOUNTING: "Each key of the driving table is kept, rejected, a duplicate or excluded.",
     "known_at": "No row claims to be known before its event.",
     TIME_TRAVEL: "Hiding what was not yet known changes no feature.",
 }
@@ -49,11 +50,11 @@ def checks_of(node: Node) -> list[str]:
     """Return the names of the checks that `node`'s builds answer."""
     names = ["schema", "rejected_rows", "volume"]
     if isinstance(node.declared, CleanedTable):
-        names.append("accounting")
+        names.append(ACCOUNTING)
         if node.declared.known_at and node.declared.event_time:
             names.append("known_at")
     if isinstance(node.declared, FeatureTable):
-        names.append("accounting")
+        names.append(ACCOUNTING)
         if node.declared.prediction_time:
             names.append(TIME_TRAVEL)
     return names

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml_assets.assets.shell import CHECKS, asset_key, checks_of
+from ml_assets.assets.shell import ACCOUNTING, CHECKS, asset_key, checks_of
 from ml_assets.tables.built import Built, SliceFaultError
 from ml_assets.tables.load import fingerprint_of
 from ml_assets.tables.plan import plan
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ml_assets.errors import MLAssetsError
+    from ml_assets.sql.accounting import Accounting
     from ml_assets.tables.pipeline import Node, Pipeline
     from ml_assets.tables.plan import Stored
+
+FATES = ("rows_in", "rows_kept", "rows_rejected", "rows_excluded", "rows_duplicate")
+"""Metadata that says what became of driving rows: the first is the sum of the others."""
 
 REFRESH_TAG = "ml_assets/refresh"
 """Run tag: slices that are up to date stay as they are."""
@@ -104,30 +108,47 @@ def _attach(context: dg.AssetExecutionContext, built: Built) -> None:
 
 def numbers(built: Built) -> dict[str, Any]:
     """Return the accounting of one slice as Dagster metadata."""
-    accounting = built.accounting
     return {
-        "rows_in": accounting.rows,
-        "rows_kept": accounting.kept,
-        "rows_rejected": accounting.rejected,
-        "rows_excluded": sum(accounting.excluded.values()),
-        "rows_duplicate": accounting.duplicates,
+        **_fates(built.accounting),
         "snapshot": built.snapshot,
         "data_version": built.data_version,
     }
 
 
+def _fates(accounting: Accounting) -> dict[str, int]:
+    counts = (
+        accounting.rows,
+        accounting.kept,
+        accounting.rejected,
+        sum(accounting.excluded.values()),
+        accounting.duplicates,
+    )
+    return dict(zip(FATES, counts, strict=True))
+
+
 def refused(pipeline: Pipeline, node: Node, error: MLAssetsError) -> Iterator[dg.AssetCheckResult]:
     """Yield the checks that failed; the caller then raises, so nothing downstream runs."""
     faults: Mapping[str, list[str]] = {"schema": [str(error)]}
+    counts: dict[str, int] = {}
     if isinstance(error, SliceFaultError):
-        faults = error.built.faults
+        faults, counts = error.built.faults, _fates(error.built.accounting)
     for name in checks_of(node):
         if name in faults:
-            yield check(pipeline, node, name, faults[name])
+            yield check(pipeline, node, name, faults[name], counts)
 
 
-def check(pipeline: Pipeline, node: Node, name: str, faults: list[str]) -> dg.AssetCheckResult:
-    """Return the result of one of the node's checks: passed where there are no faults."""
+def check(
+    pipeline: Pipeline,
+    node: Node,
+    name: str,
+    faults: list[str],
+    counts: Mapping[str, int] | None = None,
+) -> dg.AssetCheckResult:
+    """Return the result of one of the node's checks: passed where there are no faults.
+
+    The accounting shows what `counts` says of the rows of the table, or of the slice at fault.
+    """
+    shown = (counts or {}) if name == ACCOUNTING else {}
     text = "\n".join(f"- {fault}" for fault in faults) or CHECKS[name]
     return dg.AssetCheckResult(
         asset_key=asset_key(pipeline, *node.name),
@@ -135,7 +156,10 @@ def check(pipeline: Pipeline, node: Node, name: str, faults: list[str]) -> dg.As
         passed=not faults,
         severity=dg.AssetCheckSeverity.ERROR,
         description=text,
-        metadata={"faults": dg.MetadataValue.md(text)} if faults else {},
+        metadata={
+            **({"faults": dg.MetadataValue.md(text)} if faults else {}),
+            **{name: shown[name] for name in FATES if name in shown},
+        },
     )
 
 

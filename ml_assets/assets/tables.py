@@ -54,11 +54,11 @@ def select_asset(pipeline: "Pipeline", node: "Node", lineage: Lineage) -> dg.Ass
             except MLAssetsError as error:
                 yield from refused(pipeline, node, error)
                 raise failure(error) from error
+            metadata: dict[str, Any] = {**table_metadata(con, pipeline, node)}
             for name in checks_of(node):
                 if name != TIME_TRAVEL:
-                    yield check(pipeline, node, name, [])
+                    yield check(pipeline, node, name, [], metadata)
             yield from verdict
-            metadata: dict[str, Any] = {**table_metadata(con, pipeline, node)}
             # Catalogs read a column's lineage from the newest materialization.
             metadata[LINEAGE] = lineage.recorded(pipeline.name)
             if not node.partitioned and built:

@@ -68,6 +68,7 @@ def table_metadata(con: DuckDBPyConnection, pipeline: Pipeline, node: Node) -> d
     metadata = {
         "dagster/row_count": found.kept,
         "rows_in": found.rows_in,
+        "rows_kept": found.kept,
         "rows_rejected": sum(found.rejected.values()),
         "rows_duplicate": found.duplicates,
         "rows_excluded": sum(found.excluded.values()),

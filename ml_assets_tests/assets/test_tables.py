@@ -44,6 +44,27 @@ def test_a_built_table_answers_every_check_and_its_numbers(shop: Sandbox) -> Non
     unpaid = sum(line.endswith(",") for line in _orders(shop))
     paid = metadata(result, "cleaned/payments")
     assert paid["rows_excluded"] == paid["excluded: unpaid"] == unpaid
+    assert numbers(result, "cleaned/orders") == {
+        "rows_in": 254,
+        "rows_kept": 252,
+        "rows_rejected": 1,
+        "rows_excluded": 0,
+        "rows_duplicate": 1,
+    }
+
+
+def test_an_accounting_that_fails_gives_the_numbers_of_the_slice_at_fault(shop: Sandbox) -> None:
+    shop.replace("cleaned.orders", "FROM raw.orders", "FROM raw.orders WHERE id <> 3")
+    result = run(shop, "cleaned/orders", keys=["2024-01"])
+    assert not checks(result, "cleaned/orders")["accounting"].passed
+    told = numbers(result, "cleaned/orders")
+    assert told["rows_in"] - told["rows_kept"] == 1
+    assert told["rows_rejected"] == told["rows_duplicate"] == told["rows_excluded"] == 0
+
+
+def numbers(result: dg.ExecuteInProcessResult, table: str) -> dict[str, object]:
+    found = checks(result, table)["accounting"].metadata
+    return {name: value.value for name, value in found.items() if name.startswith("rows_")}
 
 
 def _orders(box: Sandbox) -> list[str]:
