@@ -41,13 +41,13 @@ class Lineage:
         )
 
     def told(self, column: str) -> str:
-        """Return the raw origin in words: `from raw.flights (dep_delay, origin)`."""
+        """Return the raw origin in words: `From raw.flights (dep_delay, origin).`."""
         tables = groupby(self.raw.get(column, ()), key=lambda origin: origin[:2])
         parts = [
             f"{'.'.join(table)} ({', '.join(origin[2] for origin in origins)})"
             for table, origins in tables
         ]
-        return f"from {', '.join(parts)}" if parts else ""
+        return f"From {', '.join(parts)}." if parts else ""
 
 
 def table_lineage(pipeline: Pipeline) -> dict[TableName, Lineage]:

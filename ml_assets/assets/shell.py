@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from ml_assets.assets.columns import column_schema
 from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ml_assets.assets.lineage import Lineage
-    from ml_assets.sql.tables import Column
     from ml_assets.tables.pipeline import Node, Pipeline
     from ml_assets.warehouse.resource import LakeResource
 
@@ -115,42 +115,6 @@ def partitions_def(pipeline: Pipeline) -> dg.TimeWindowPartitionsDefinition:
         fmt=partitions.format,
         timezone=pipeline.declaration.time_zone,
     )
-
-
-def column_schema(node: Node, lineage: Lineage | None) -> dg.TableSchema:
-    """Return the declared columns as the UI shows them, with the raw columns they come from."""
-    return dg.TableSchema(
-        [
-            dg.TableColumn(
-                name,
-                column.type,
-                description=_told(name, column, lineage),
-                constraints=dg.TableColumnConstraints(
-                    nullable=column.nullable or node.layer == "raw", other=_rules(column)
-                ),
-            )
-            for name, column in node.declared.columns.items()
-        ]
-    )
-
-
-def _told(name: str, column: Column, lineage: Lineage | None) -> str | None:
-    unit = f"[{column.unit}]" if column.unit else ""
-    origin = lineage.told(name) if lineage is not None else ""
-    return " ".join(part for part in (column.description, unit, origin) if part) or None
-
-
-def _rules(column: Column) -> list[str]:
-    rules = []
-    if column.min is not None:
-        rules.append(f">= {column.min:g}")
-    if column.max is not None:
-        rules.append(f"<= {column.max:g}")
-    if column.allowed is not None:
-        rules.append(f"one of {', '.join(column.allowed)}")
-    if column.references is not None:
-        rules.append(f"in {column.references}")
-    return rules
 
 
 def _description(node: Node) -> str:

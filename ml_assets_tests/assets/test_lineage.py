@@ -38,9 +38,10 @@ def test_each_column_is_followed_to_the_file(shop_as_built: Sandbox) -> None:
     lineage = table_lineage(shop_as_built.pipeline)
     orders = lineage["features", "orders"]
     assert roots(orders, "amount") == {"raw.orders.amount"}
-    assert orders.told("amount") == "from raw.orders (amount)"
+    assert orders.told("amount") == "From raw.orders (amount)."
     assert (
-        lineage["cleaned", "payments"].told("days_to_pay") == "from raw.orders (paid_at, placed_at)"
+        lineage["cleaned", "payments"].told("days_to_pay")
+        == "From raw.orders (paid_at, placed_at)."
     )
 
 

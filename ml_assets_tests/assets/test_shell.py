@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from ml_assets.assets.shell import checks_of, column_schema, partitions_def
+from ml_assets.assets.shell import checks_of, partitions_def
 from ml_assets.component.pipeline import load_folder
 from ml_assets_tests.assets.running import definitions
 from ml_assets_tests.sandbox import FOLDERS, Sandbox
@@ -109,15 +109,6 @@ def test_dagsters_partitions_are_the_pipelines(pipeline: Pipeline) -> None:
             ours.start.timestamp(),
             ours.end.timestamp(),
         )
-
-
-def test_a_columns_rules_and_unit_are_shown(shop_as_built: Sandbox) -> None:
-    schema = column_schema(shop_as_built.pipeline.node("cleaned.orders"), None)
-    columns = {column.name: column for column in schema.columns}
-    assert columns["amount"].description == "Price. [EUR]"
-    assert columns["amount"].constraints.other == [">= 1", "<= 1000"]
-    assert columns["shop"].constraints.other == ["in cleaned.shops.shop"]
-    assert columns["shop"].constraints.nullable is False
 
 
 @pytest.mark.parametrize(

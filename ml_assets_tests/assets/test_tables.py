@@ -62,9 +62,11 @@ def test_an_accounting_that_fails_gives_the_numbers_of_the_slice_at_fault(shop: 
     assert told["rows_rejected"] == told["rows_duplicate"] == told["rows_excluded"] == 0
 
 
-def numbers(result: dg.ExecuteInProcessResult, table: str) -> dict[str, object]:
+def numbers(result: dg.ExecuteInProcessResult, table: str) -> dict[str, int]:
     found = checks(result, table)["accounting"].metadata
-    return {name: value.value for name, value in found.items() if name.startswith("rows_")}
+    return {
+        name: int(str(value.value)) for name, value in found.items() if name.startswith("rows_")
+    }
 
 
 def _orders(box: Sandbox) -> list[str]:
