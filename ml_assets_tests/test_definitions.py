@@ -100,11 +100,11 @@ def test_a_plain_asset_beside_the_yaml_is_loaded(loaded: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     ("name", "texts"),
     [
-        ("syntax", ["syntax/defs.yaml:7: the YAML cannot be read", "Check quotes"]),
-        ("unknown", ["unknown/defs.yaml:17: model.minimum_row: ", "Did you mean 'minimum_rows'?"]),
-        ("nosql", ["nosql/defs.yaml:34: cleaned.orders is declared", "Write its SELECT to"]),
-        ("main", ["main/defs.yaml:1: 'main' is a reserved name", "Rename the folder"]),
-        ("python", ["python/extra.py:1: ModuleNotFoundError: No module named 'nothing_of_this"]),
+        ("syntax", ["syntax/defs.yaml:7`: the YAML cannot be read", "Check quotes"]),
+        ("unknown", ["unknown/defs.yaml:17`: model.minimum_row: ", "Did you mean 'minimum_rows'?"]),
+        ("nosql", ["nosql/defs.yaml:34`: cleaned.orders is declared", "Write its SELECT to"]),
+        ("main", ["main/defs.yaml:1`: 'main' is a reserved name", "Rename the folder"]),
+        ("python", ["python/extra.py:1`: ModuleNotFoundError: No module named 'nothing_of_this"]),
         ("clash", ["Duplicate asset key", "clash"]),
     ],
 )
@@ -131,6 +131,21 @@ def test_validation_fails_where_it_is_strict(sandbox: Sandbox, tmp_path: Path) -
     code, text = validate(sandbox, ML_ASSETS_STRICT="1")
     assert code != 0
     assert "Duplicate asset key" in text
+
+
+def test_strict_validation_tells_a_users_fault_without_a_trace_of_what_found_it(
+    tmp_path: Path,
+) -> None:
+    sandbox = make_sandbox(tmp_path)
+    for name in ("first", "second"):
+        edit(sandbox.add(name, SHOP) / "defs.yaml", ("every: month", "every: [month"))
+    code, text = validate(sandbox, ML_ASSETS_STRICT="1")
+    assert code != 0
+    for name in ("first", "second"):
+        assert f"{name}/defs.yaml:7: the YAML cannot be read: " in text
+    assert text.count("Check quotes, colons and indentation") == 2
+    assert text.count("File ") == 2
+    assert "ParserError" not in text
 
 
 @pytest.mark.slow

@@ -1,12 +1,13 @@
 """A pipeline that cannot be read, shown in the UI instead of hiding the others."""
 
+import re
 import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ml_assets.errors import MLAssetsError
+from ml_assets.errors import DeclarationError, MLAssetsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,10 +16,17 @@ LOADS = "loads"
 """Name of the check that fails."""
 
 
-def broken_pipeline(name: str, message: str) -> dg.Definitions:
+_PLACE = re.compile(r"(\S+:\d+): (.+)")
+"""A line of a message that begins with file and line."""
+_CODE = re.compile(r"(`[^`]*`)")
+_MARKS = re.compile(r"[*<\[]|(?<!\w)_|_(?!\w)")
+"""What Markdown would take for its own; an underscore within a name is none."""
+
+
+def broken_pipeline(name: str, fault: MLAssetsError) -> dg.Definitions:
     """Return the asset `<name>/broken` with the message and a check that fails with it."""
     key = dg.AssetKey([name, "broken"])
-    text = f"This pipeline cannot be loaded.\n\n```\n{message}\n```"
+    text = told(fault)
 
     @dg.asset(
         key=key,
@@ -31,18 +39,48 @@ def broken_pipeline(name: str, message: str) -> dg.Definitions:
         yield dg.AssetCheckResult(
             passed=False, check_name=LOADS, metadata={"error": dg.MetadataValue.md(text)}
         )
-        raise dg.Failure(message, allow_retries=False)
+        raise dg.Failure(str(fault), allow_retries=False)
 
     return dg.Definitions(assets=[broken])
 
 
-def explain(error: BaseException, folder: "Path") -> str:
+def told(fault: MLAssetsError) -> str:
+    """Return the fault as Markdown: an item per fact, with its file and line, and what to do."""
+    items = "\n".join(f"- {_item(line)}" for line in fault.fact.splitlines() if line.strip())
+    return f"This pipeline cannot be loaded.\n\n{items}\n\n**What to do:** {_literal(fault.hint)}"
+
+
+def _item(line: str) -> str:
+    found = _PLACE.fullmatch(line)
+    return f"`{found[1]}`: {_literal(found[2])}" if found else _literal(line)
+
+
+def _literal(text: str) -> str:
+    """Return `text` so that Markdown shows it as it is, but for what is marked as code."""
+    parts = _CODE.split(text)
+    parts[::2] = [_MARKS.sub(r"\\\g<0>", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def users_fault(error: BaseException) -> MLAssetsError | None:
+    """Return the error, or the cause of it, that says what to do; None where there is none."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, MLAssetsError):
+        found = found.__cause__
+    return found
+
+
+def explain(error: BaseException, folder: "Path") -> MLAssetsError:
     """Return what a person needs to know of an error raised while `folder` was loaded."""
-    while not isinstance(error, MLAssetsError) and error.__cause__ is not None:
+    fault = users_fault(error)
+    if fault is not None:
+        return fault
+    while error.__cause__ is not None:
         error = error.__cause__
-    if isinstance(error, MLAssetsError):
-        return str(error)
-    return f"{_place(error, folder)}{type(error).__name__}: {error}"
+    return DeclarationError(
+        f"{_place(error, folder)}{type(error).__name__}: {error}",
+        "`make check` shows the way there.",
+    )
 
 
 def _place(error: BaseException, folder: "Path") -> str:

@@ -62,6 +62,8 @@ def located(path: Path, error: DeclarationError) -> DeclarationError:
     """Return the error with file and line of what it names; one of another file stays as it is."""
     if error.fact.startswith(str(path.parent)):
         return error
+    if (path.parent / error.fact.partition(":")[0]).is_file():
+        return DeclarationError(f"{path.parent}/{error.fact}", error.hint)
     return DeclarationError(
         f"{path}:{lines.named(_root(path), error.fact)}: {error.fact}", error.hint
     )

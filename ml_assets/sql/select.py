@@ -88,7 +88,7 @@ def _tree(text: str, where: str) -> exp.Expr:
         (statement,) = DuckDB().parse(_without_comments(text, where))
     except ParseError as error:
         first = error.errors[0]
-        fact = f"{where}, line {first['line']}: {first['description']}."
+        fact = f"{where}:{first['line']}: {first['description']}."
         hint = "Correct it; what DuckDB runs but sqlglot cannot read has to be written otherwise."
         raise DeclarationError(fact, hint) from error
     if statement is None:
@@ -125,7 +125,7 @@ def _check_single(tokens: Sequence[Token], where: str) -> None:
         last = index == len(tokens) - 1
         fact = "the SELECT ends with a semicolon." if last else "a second statement begins."
         hint = "Delete the semicolon." if last else "Keep one SELECT per file."
-        raise DeclarationError(f"{where}, line {token.line}: {fact}", hint)
+        raise DeclarationError(f"{where}:{token.line}: {fact}", hint)
 
 
 def _table(select: Select, table: exp.Table, pipeline: str) -> Iterator[TableName]:
@@ -194,4 +194,4 @@ def _no_layer(select: Select, table: exp.Table) -> DeclarationError:
 
 def _error(select: Select, node: exp.Expr, fact: str, hint: str) -> DeclarationError:
     lines = [part.meta["line"] for part in node.walk() if "line" in part.meta]
-    return DeclarationError(f"{select.path}, line {min(lines, default=1)}: {fact}", hint)
+    return DeclarationError(f"{select.path}:{min(lines, default=1)}: {fact}", hint)

@@ -116,7 +116,7 @@ def _check_raw(node: Node) -> None:
 def _check(pipeline: Pipeline) -> None:
     for node in pipeline.nodes.values():
         for upstream in node.upstream:
-            pipeline.node(".".join(upstream))
+            _require_read(pipeline, node, ".".join(upstream))
         for column in (*_named(node.declared),):
             if column not in node.declared.columns:
                 raise DeclarationError(
@@ -137,6 +137,20 @@ def _check(pipeline: Pipeline) -> None:
             f"The label comes from {label.dotted}, which has no known_at.",
             "Take it from a cleaned table that says when its rows became known.",
         )
+
+
+def _require_read(pipeline: Pipeline, node: Node, dotted: str) -> None:
+    """Raise DeclarationError with the line of the SELECT that reads a table that is not there."""
+    try:
+        pipeline.node(dotted)
+    except DeclarationError as error:
+        lines = node.select.text.splitlines() if node.select is not None else []
+        number = next((n for n, line in enumerate(lines, 1) if dotted in line), None)
+        # What only the contract references stands in defs.yaml.
+        if node.select is None or number is None:
+            raise
+        fact = f"{node.select.path}:{number}: {error.fact}"
+        raise DeclarationError(fact, error.hint) from error
 
 
 def _named(table: Table) -> tuple[str, ...]:

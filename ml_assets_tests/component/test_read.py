@@ -112,7 +112,21 @@ def test_a_declared_table_without_its_select_is_named_where_it_is_declared(folde
 def test_a_select_that_cannot_be_read_is_named_by_its_own_file(folder: Path) -> None:
     path = folder / "features" / "orders.sql"
     path.write_text("SELECT id\nFROM cleaned.orders WHERE (")
-    with pytest.raises(DeclarationError, match=rf"^{path}, line 2"):
+    with pytest.raises(DeclarationError, match=rf"^{path}:2: "):
+        load_folder(folder)
+
+
+def test_a_table_that_is_not_there_is_named_where_the_select_reads_it(folder: Path) -> None:
+    path = folder / "features" / "orders.sql"
+    path.write_text("SELECT id\nFROM cleaned.order")
+    with pytest.raises(DeclarationError, match=rf"^{path}:2: .* has no table 'cleaned.order'"):
+        load_folder(folder)
+
+
+def test_a_baseline_that_cannot_be_read_is_named_by_its_own_file(folder: Path) -> None:
+    (folder / "own.py").write_text("def fit(label):\n    return (\n")
+    edit(folder / "defs.yaml", ("minimum_rows:", "baselines: [own.py]\n    minimum_rows:"))
+    with pytest.raises(DeclarationError, match=rf"^{folder}/own.py:2: SyntaxError"):
         load_folder(folder)
 
 

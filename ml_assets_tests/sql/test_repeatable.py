@@ -23,7 +23,7 @@ from ml_assets.sql.select import parse
     ],
 )
 def test_clock_chance_and_session_are_refused(expression: str, fact: str) -> None:
-    with pytest.raises(DeclarationError, match=rf"t\.sql, line \d+: the SELECT {fact}"):
+    with pytest.raises(DeclarationError, match=rf"t\.sql:\d+: the SELECT {fact}"):
         parse(f"SELECT a,\n {expression} AS b\nFROM raw.t", "t.sql")
 
 

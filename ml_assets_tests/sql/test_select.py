@@ -19,15 +19,15 @@ def reads(text: str) -> frozenset[tuple[str, ...]]:
     [
         ("", "weather.sql is empty"),
         ("-- nothing", "weather.sql is empty"),
-        ("SELECT 1;", "line 1: the SELECT ends with a semicolon"),
-        ("SELECT 1;\n-- done", "line 1: the SELECT ends with a semicolon"),
-        ("SELECT 1\n;\nSELECT 2", "line 2: a second statement begins"),
-        ("DELETE FROM raw.flights", "line 1: the statement is no SELECT"),
+        ("SELECT 1;", "weather.sql:1: the SELECT ends with a semicolon"),
+        ("SELECT 1;\n-- done", "weather.sql:1: the SELECT ends with a semicolon"),
+        ("SELECT 1\n;\nSELECT 2", "weather.sql:2: a second statement begins"),
+        ("DELETE FROM raw.flights", "weather.sql:1: the statement is no SELECT"),
         ("CREATE TABLE t AS SELECT 1", "no SELECT"),
         ("DESCRIBE SELECT 1", "no SELECT"),
         ("PIVOT raw.x ON a USING sum(b)", "no SELECT"),
-        ("SELECT a\nINTO t\nFROM raw.x", "line 2: the SELECT writes"),
-        ("SELECT a\nFROM raw.x\nWHERE (a = 3 +", "weather.sql, line 3"),
+        ("SELECT a\nINTO t\nFROM raw.x", "weather.sql:2: the SELECT writes"),
+        ("SELECT a\nFROM raw.x\nWHERE (a = 3 +", "weather.sql:3"),
         ("SELECT 'open", "weather.sql"),
         ("ATTACH 'x' AS y", "weather.sql"),
     ],
@@ -80,12 +80,15 @@ def test_a_recursive_cte_sees_itself() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("SELECT 1\nFROM weather", "line 2: weather is neither a CTE nor a table of a layer"),
+        (
+            "SELECT 1\nFROM weather",
+            "weather.sql:2: weather is neither a CTE nor a table of a layer",
+        ),
         ("SELECT 1 FROM flights.cleaned.weather", "Write cleaned.weather."),
         ("SELECT 1 FROM Flights.raw.x", "Write raw.x."),
         ("SELECT 1 FROM flights.weather", "flights.weather is neither"),
         ("SELECT 1 FROM information_schema.tables", "neither a CTE nor a table of a layer"),
-        ("SELECT 1\nFROM read_csv('x.csv')", "line 2: the table function read_csv"),
+        ("SELECT 1\nFROM read_csv('x.csv')", "weather.sql:2: the table function read_csv"),
         ("SELECT 1 FROM read_parquet('x')", "the table function read_parquet"),
         ("SELECT 1 FROM query_table('raw.x')", "the table function query_table"),
         ("SELECT 1 FROM raw.x, LATERAL read_text(a)", "the table function"),
@@ -96,7 +99,7 @@ def test_a_recursive_cte_sees_itself() -> None:
     ],
 )
 def test_names_that_hide_a_dependency_are_refused(text: str, message: str) -> None:
-    with pytest.raises(DeclarationError, match=r"cleaned/weather\.sql, line \d+") as caught:
+    with pytest.raises(DeclarationError, match=r"cleaned/weather\.sql:\d+") as caught:
         reads(text)
     assert message in str(caught.value)
 
