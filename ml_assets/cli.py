@@ -18,6 +18,7 @@ from ml_assets.cli_new import new
 from ml_assets.cli_replay import replay
 from ml_assets.cli_shared import collect_seldom, folder_named, pipeline_named, settings
 from ml_assets.errors import MLAssetsError
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -135,14 +136,14 @@ def list_pipelines() -> None:
     for folder in pipeline_folders():
         try:
             found = due(pipeline_named(folder.name), settings())
-            state = f"{len(found.steps)} slices due" if found.steps else _rest(found)
+            state = f"{counted(len(found.steps), 'slice')} due" if found.steps else _rest(found)
         except MLAssetsError as error:
             state = f"broken: {error.fact}"
         click.echo(f"{folder.name:<16} {state}")
 
 
 def _rest(found: Due) -> str:
-    scores = f"{len(found.scores)} slices to score" if found.scores else None
+    scores = f"{counted(len(found.scores), 'slice')} to score" if found.scores else None
     return found.model or found.loop or scores or "up to date"
 
 
@@ -203,7 +204,10 @@ def maintain(pipeline: str, keep_days: int) -> None:
 
     with connect(pipeline_named(pipeline).name, settings()) as con:
         done = tidy(con, pipeline, timedelta(days=keep_days), on_wait=click.echo)
-    click.echo(f"{len(done.expired)} snapshots expired, {done.removed_files} files removed.")
+    click.echo(
+        f"{counted(len(done.expired), 'snapshot')} expired,"
+        f" {counted(done.removed_files, 'file')} removed."
+    )
 
 
 @main.command()

@@ -8,6 +8,7 @@ import click
 
 from ml_assets.cli_shared import pipeline_named, settings, wide_console
 from ml_assets.errors import MLAssetsError
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
@@ -56,7 +57,7 @@ def _bounds(pipeline: Pipeline, first: str | None, last: str | None) -> tuple[st
     first = first or beginning(pipeline)
     if first is None:
         raise MLAssetsError(
-            f"{pipeline.name} has {len(every)} partitions, too few to replay.",
+            f"{pipeline.name} has {counted(len(every), 'partition')}, too few to replay.",
             f"A replay trains on {FEWEST} with labels before it begins.",
         )
     last = last or every[-1]

@@ -15,6 +15,7 @@ from ml_assets.assets.training_set import NAME as TRAINING_SET
 from ml_assets.assets.training_set import Reading, reading
 from ml_assets.tables.training import feature_names
 from ml_assets.warehouse.settings import Settings
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from ml_assets.assets.train import Trained
@@ -89,7 +90,7 @@ def _fit(
     trials = max(pipeline.declaration.model.tuning.trials, 1)
     context.log.info(
         f"reads {len(feature_names(pipeline))} features at snapshot {source.snapshot}, "
-        f"then tunes in {trials} trials"
+        f"then tunes in {counted(trials, 'trial')}"
     )
 
     def progress(number: int, budget: int, value: float) -> None:

@@ -16,6 +16,7 @@ from ml_assets.backtest.outcomes import EPOCH, NEVER
 from ml_assets.errors import DataError, DeclarationError
 from ml_assets.ml import split
 from ml_assets.monitors.findings import CLOSED
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -154,7 +155,7 @@ def _require_first_model(made: Calendar) -> None:
         moments = sorted(made.closings.values())
         later = f"from {moments[FEWEST - 1]:%Y-%m-%d} on" if moments[FEWEST - 1 :] else "never yet"
         raise DataError(
-            f"When {made.keys[0]} began, {len(closed)} partitions had their labels, fewer than"
+            f"When {made.keys[0]} began, {counted(len(closed), 'partition')} had labels, fewer than"
             f" {FEWEST}: one to train and one to tune the first model.",
             f"That many had theirs {later}: begin with a later partition.",
         )

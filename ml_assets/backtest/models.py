@@ -25,6 +25,7 @@ from ml_assets.ml.tune import tune
 from ml_assets.monitors.reference import Reference, reference_of
 from ml_assets.monitors.statistics import statistics
 from ml_assets.tables.answered import beside
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,7 +132,7 @@ class Models:
 
     def _fit(self, name: str, keys: tuple[str, ...], as_of: datetime, like: Model | None) -> str:
         rows, features = self.past.training_rows(keys, as_of), self.past.features
-        how = "like the challenger" if like else f"tuned in {max(self.trials, 1)} trial(s)"
+        how = "like the challenger" if like else f"tuned in {counted(max(self.trials, 1), 'trial')}"
         self.progress(f"trains on {keys[0]} to {keys[-1]}: {rows.num_rows:,} rows, {how}")
         if like is not None:
             parameters, rounds = dict(like.parameters), like.trained.rounds

@@ -110,7 +110,8 @@ def _every(number: float) -> Callable[[Seen], Decision]:
     def decided(seen: Seen) -> Decision:
         if seen.number % number:
             return seen.hold(f"{seen.number % number:g} of {number:g} partitions are over")
-        return seen.retrain("calendar", f"{number:g} partition(s) are over")
+        over = "partition is" if number == 1 else "partitions are"
+        return seen.retrain("calendar", f"{number:g} {over} over")
 
     return decided
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_assets.words import counted
+
 if TYPE_CHECKING:
     from ml_assets.lineage.found import AffectedVersion, Impact
 
@@ -35,8 +37,8 @@ def _mend(found: Impact) -> str:
 def _again(found: Impact) -> str:
     live = _champion(found)
     rows = sum(one.rows for one in found.scores if one.features)
-    parts = [f"builds {len(found.slices)} slices again"]
-    parts += [f"scores {rows:,} rows anew"] if rows else []
+    parts = [f"builds {counted(len(found.slices), 'slice')} again"]
+    parts += [f"scores {counted(rows, 'row')} anew"] if rows else []
     parts += [] if live is None else [f"trains a challenger for version {live.version}"]
     back = "" if live is None else _back(found)
     return f" {', '.join(parts)}{back}"

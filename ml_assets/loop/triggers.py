@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from ml_assets.loop.history import day
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,8 +113,8 @@ def _counted(rule: WindowRule, last: Sequence[Finding], alarms: int) -> str:
     if rule.of == 1:
         return f"{newest.cause} {newest.verdict} in {newest.window}"
     return (
-        f"{newest.cause} {newest.verdict} in {newest.window}, {alarms} alarm(s) in the last"
-        f" {len(last)} window(s) with {rule.alarms} of {rule.of} asked for"
+        f"{newest.cause} {newest.verdict} in {newest.window}, {counted(alarms, 'alarm')} in the"
+        f" last {counted(len(last), 'window')} with {rule.alarms} of {rule.of} asked for"
     )
 
 

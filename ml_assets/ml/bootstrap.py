@@ -15,6 +15,7 @@ import numpy as np
 from ml_assets.errors import DataError
 from ml_assets.ml import metrics, multiclass
 from ml_assets.ml.results import Estimate
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ class Resampling:
     def __post_init__(self) -> None:
         if self.count < 2:
             raise DataError(
-                f"{self.count} cluster(s) in {len(self.clusters):,} rows give no interval.",
+                f"{len(self.clusters):,} rows of {counted(self.count, 'day')} give no interval.",
                 "Measure on a window of at least two days.",
             )
 

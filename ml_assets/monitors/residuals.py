@@ -9,6 +9,7 @@ import numpy as np
 
 from ml_assets.errors import DataError
 from ml_assets.monitors.findings import with_labels
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
@@ -54,7 +55,8 @@ def between_days(reference: Days) -> float:
     days = with_labels(reference)
     if len(days) < 2:
         raise DataError(
-            f"The reference has {len(days)} day(s) with labels; what days differ by is unknown.",
+            f"The reference has {counted(len(days), 'day')} with labels;"
+            " what days differ by is unknown.",
             "Score a longer reference out of fold.",
         )
     n, total = days.labelled, float(days.labelled.sum())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ml_assets.sql.names import literal, quote
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,9 +73,8 @@ class Accounting:
         return faults
 
     def _fault(self, count: int, fate: str, keys: Sequence[str]) -> str:
-        noun = "key" if count == 1 else "keys"
         more = f" and {count - len(keys)} more" if count > len(keys) else ""
-        return f"{self.table}: {count} {noun} {fate}: {', '.join(keys)}{more}."
+        return f"{self.table}: {counted(count, 'key')} {fate}: {', '.join(keys)}{more}."
 
 
 def nothing(table: str) -> Accounting:

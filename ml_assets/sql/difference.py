@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ml_assets.sql.names import literal, quote
 from ml_assets.sql.types import FLOATS, canonical
 from ml_assets.sql.windows import instant
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,12 +34,12 @@ class Difference:
 
     def message(self, table: str, cutoff: datetime) -> str:
         """Return the fault in words, naming table, column, count, key and both values."""
-        noun = "row" if self.rows == 1 else "rows"
+        rows = counted(self.rows, "row")
         when = f"with what was known at {cutoff.isoformat()}"
         if self.fault == "changed":
             values = f"{_shown(self.original)} became {_shown(self.rebuilt)}"
-            return f"{table}.{self.column}: {self.rows} {noun} differ {when}: {self.key} {values}."
-        return f"{table}: {self.rows} {noun} {self.fault} {when}: {self.key}."
+            return f"{table}.{self.column}: {rows} differ {when}: {self.key} {values}."
+        return f"{table}: {rows} {self.fault} {when}: {self.key}."
 
 
 def difference(

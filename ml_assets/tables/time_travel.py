@@ -15,6 +15,7 @@ from ml_assets.sql.tables import FeatureTable
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.world import World, forget_worlds
 from ml_assets.warehouse import ledger
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +44,10 @@ class Travelled:
     @property
     def summary(self) -> str:
         """One line for a log."""
-        found = f"{len(self.faults)} differences" if self.faults else "no row saw the future"
-        return f"time travel to {len(self.cutoffs)} moments: {found} ({self.seconds:.1f} s)"
+        found = counted(len(self.faults), "difference") if self.faults else "no row saw the future"
+        return (
+            f"time travel to {counted(len(self.cutoffs), 'moment')}: {found} ({self.seconds:.1f} s)"
+        )
 
 
 def travel(

@@ -118,7 +118,7 @@ def test_a_past_in_which_nothing_is_decided_is_refused(
 
 
 def test_a_first_model_needs_two_weeks_with_labels(past: Past, found: Moments) -> None:
-    with pytest.raises(DataError, match="When 2024-01-15 began, 1 partitions had their labels"):
+    with pytest.raises(DataError, match="When 2024-01-15 began, 1 partition had labels"):
         calendar(past, found, "2024-01-15", None)
     made = calendar(past, found, "2024-01-22", None)
     assert made.closed(made.opening) == ["2024-01-01", "2024-01-08"]

@@ -289,7 +289,7 @@ def test_performance_says_how_many_windows_were_in_alarm() -> None:
     found = alarm("performance", 0), ok("performance", 1), alarm("performance", 2)
     decision = at_day(9).evaluate(*found)
     assert decision.reason == (
-        "Performance alarm in 2013-06-03, 2 alarm(s) in the last 3 window(s)"
+        "Performance alarm in 2013-06-03, 2 alarms in the last 3 windows"
         " with 2 of 3 asked for: the numbers"
     )
     assert decision.episode == "performance-2013-06-03"
@@ -372,7 +372,7 @@ def test_nothing_due_says_why_for_every_cause() -> None:
         action="hold",
         cause=None,
         reason="Nothing is due: calibration ok in 2013-06-05; performance ok in 2013-06-01,"
-        " 0 alarm(s) in the last 1 window(s) with 2 of 3 asked for",
+        " 0 alarms in the last 1 window with 2 of 3 asked for",
         event_time=START + timedelta(days=4),
         decided_at=START + timedelta(days=5),
     )

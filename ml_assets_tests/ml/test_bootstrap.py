@@ -105,7 +105,7 @@ def test_a_resample_with_one_class_is_left_out() -> None:
 
 
 def test_one_day_gives_no_interval() -> None:
-    with pytest.raises(DataError, match=r"1 cluster\(s\) in 5 rows give no interval"):
+    with pytest.raises(DataError, match=r"5 rows of 1 day give no interval"):
         Resampling(np.zeros(5, dtype=np.int64), 100, 0)
 
 
