@@ -75,6 +75,8 @@ def evaluate(
         clusters=sampling.count,
         positives=int(every.label.sum()) if binary else None,
         candidates=candidates,
+        minimum_support=evaluation.minimum_support,
+        minimum_days=FEWEST_CLUSTERS,
         by_partition=_slices(rivals, table, PARTITION, evaluation),
         by_slice=[
             s for name in evaluation.slices for s in _slices(rivals, table, name, evaluation)

@@ -124,6 +124,10 @@ class Evaluation:
     positives: int | None
     candidates: list[Candidate]
     """The model first, then the baselines, worst first."""
+    minimum_support: int
+    """Rows that a partition or a slice needs to be measured."""
+    minimum_days: int
+    """Days that it needs."""
     by_partition: list[SliceResult]
     by_slice: list[SliceResult]
     importance: list[Importance]

@@ -10,6 +10,8 @@ from ml_assets.reports import formats
 from ml_assets.reports.remarks import remarks
 from ml_assets.reports.scores import best_baseline, in_text, metric, unit_suffix
 
+NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
 
 class Verdict(Enum):
     """Who won on the primary metric, by the paired interval against the best baseline."""
@@ -61,8 +63,15 @@ def _headline(evaluation: Evaluation, rival: Candidate | None, verdict: Verdict)
         return f"A baseline, {rival.name}, beats the model."
     gains = [candidate.gain for candidate in evaluation.candidates[1:]]
     if len(gains) > 1 and all(gain is not None and gain.low > 0 for gain in gains):
-        return f"The model beats all {len(gains)} baselines; the best of them is {rival.name}."
+        return f"The model beats {_every(len(gains))} baselines; the best of them is {rival.name}."
     return f"The model beats the best baseline, {rival.name}."
+
+
+def _every(number: int) -> str:
+    """Return `both`, `all three`, or `all 12`: a sentence has small numbers in words."""
+    if number == 2:
+        return "both"
+    return f"all {NUMERALS[number] if number < len(NUMERALS) else number}"
 
 
 def _support(evaluation: Evaluation, rival: Candidate | None, verdict: Verdict) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_assets.ml.metrics import RANKING
 from ml_assets.reports import formats
 from ml_assets.reports.scores import (
     GAIN,
@@ -98,9 +99,17 @@ def _range(evaluation: Evaluation) -> str:
     lowest = min(parts, key=lambda part: part[0].value)
     highest = max(parts, key=lambda part: part[0].value)
     places, unit = formats.decimals([highest[0].value]), unit_suffix(evaluation, key)
-    return (
+    text = (
         f"Over time its {in_text(key)} lies between {_at(*lowest, places, unit)} "
         f"and {_at(*highest, places, unit)}."
+    )
+    pooled = evaluation.candidates[0].metrics[key].value
+    if pooled <= highest[0].value or key not in RANKING.values():
+        return text
+    return (
+        f"{text} Over all rows at once it is {formats.number(pooled, places)}, above every "
+        f"partition's: rows of different partitions are then ranked against each other as well, "
+        f"so telling the partitions apart counts."
     )
 
 

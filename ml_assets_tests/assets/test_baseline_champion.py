@@ -118,7 +118,7 @@ def test_lightgbm_stands_beside_it_in_the_report(live: Finished) -> None:
     assert told["oracle log_loss"] < told["lightgbm log_loss"]
     report = (live.box.root / "data" / "reports" / "shop.html").read_text(encoding="utf-8")
     assert "oracle.py" in report
-    assert "The model beats all 4 baselines" in report
+    assert "The model beats all four baselines" in report
 
 
 def test_its_refit_goes_live_through_the_gate(live: Finished) -> None:

@@ -114,6 +114,8 @@ def binary() -> Evaluation:
                 around(0.0185, 0.0029),
             ),
         ],
+        minimum_support=500,
+        minimum_days=5,
         by_partition=[part("partition", *month) for month in MONTHS],
         by_slice=[
             *(
@@ -182,6 +184,8 @@ def regression() -> Evaluation:
             Candidate("lightgbm", "LightGBM, absolute error", metrics),
             Candidate("constant", "the median", constant, around(2.98, 0.41)),
         ],
+        minimum_support=500,
+        minimum_days=5,
         by_partition=[
             SliceResult("partition", "2013-12", 27110, None, {"mae": around(23.04, 1.1)})
         ],

@@ -13,7 +13,7 @@ from .samples import around, binary, regression, with_gain
 def test_the_model_wins_over_all() -> None:
     found = finding(binary())
     assert found.verdict is Verdict.MODEL
-    assert found.headline == "The model beats all 3 baselines; the best of them is linear."
+    assert found.headline == "The model beats all three baselines; the best of them is linear."
     assert found.support == (
         "Its log loss is 0.443 against 0.461 of linear, 4.0 % lower. Paired on the same rows, its "
         "mean loss is lower by 0.0185 (95 % interval 0.0156 to 0.0214, zero excluded)."
@@ -53,6 +53,15 @@ def test_without_baselines_nobody_wins() -> None:
     assert found.verdict is Verdict.UNCOMPARED
     assert found.headline == "The model was not compared with any baseline."
     assert found.support == "Its log loss is 0.443 (95 % interval 0.429 to 0.457)."
+
+
+def test_two_baselines_are_both_and_many_a_number() -> None:
+    evaluation = binary()
+    model, *others = evaluation.candidates
+    two = finding(replace(evaluation, candidates=[model, *others[1:]]))
+    assert two.headline == "The model beats both baselines; the best of them is linear."
+    many = finding(replace(evaluation, candidates=[model, *others, *others, *others, *others]))
+    assert many.headline == "The model beats all 12 baselines; the best of them is linear."
 
 
 def test_winning_over_the_best_alone_does_not_claim_all() -> None:

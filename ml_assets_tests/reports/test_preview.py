@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_the_finding_the_metrics_and_the_gain() -> None:
     text = preview(binary())
-    assert text.startswith("**The model beats all 3 baselines; the best of them is linear.**")
+    assert text.startswith("**The model beats all three baselines; the best of them is linear.**")
     assert "|  | model | linear (best baseline) |" in text
     assert "| AUC | 0.755 (0.743 to 0.767) | 0.727 (0.715 to 0.739) |" in text
     assert "on the same rows: 0.0185 (0.0156 to 0.0214)." in text

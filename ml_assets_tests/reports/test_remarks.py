@@ -50,6 +50,12 @@ def test_range_over_time_names_the_partitions() -> None:
     assert "between 23.0 min (1 Dec 2013) and 30.0 min (2 Dec 2013)" in text
 
 
+@pytest.mark.parametrize(("overall", "above"), [(0.757, True), (0.756, False), (0.73, False)])
+def test_a_ranking_above_every_partitions_is_explained(overall: float, above: bool) -> None:
+    text = spoken(with_metric(binary(), "auc", around(overall, 0.01)))
+    assert ("Over all rows at once it is 0.757, above every partition's" in text) is above
+
+
 def sliced(*gains: Estimate) -> Evaluation:
     parts = [
         SliceResult("carrier", f"C{i}", 900, 90, {"gain": gain}) for i, gain in enumerate(gains)

@@ -30,7 +30,7 @@ def test_the_numbers_appear() -> None:
     text = page().text
     for expected in (
         "Will a flight arrive 15 or more minutes late?",
-        "The model beats all 3 baselines",
+        "The model beats all three baselines",
         "0.755",
         "0.743 to 0.767",
         "111,866 rows over 122 days",
@@ -85,6 +85,13 @@ def test_lost_rows_and_leaks_are_shouted() -> None:
 
 def test_the_interval_method_is_stated() -> None:
     assert "Days are drawn, not rows" in page().text
+
+
+def test_what_a_slice_needs_to_be_measured_is_said() -> None:
+    few = "Slices with fewer than 500 rows, fewer than 5 days or one outcome only are named but not"
+    assert few in page().text
+    numbers = page(replace(regression(), minimum_support=1200)).text
+    assert "Slices with fewer than 1,200 rows or fewer than 5 days are named but not" in numbers
 
 
 def test_slices_are_sorted_and_small_ones_not_measured() -> None:
