@@ -26,8 +26,8 @@ def _materialize(name: str, *selected: tuple[str, ...], tables: bool) -> None:
 
     from ml_assets.automation.launch import run_job
     from ml_assets.automation.reach import refresh_tags
+    from ml_assets.component.folder import load_folder
     from ml_assets.component.location import definitions
-    from ml_assets.component.pipeline import load_folder
     from ml_assets.folders import PIPELINES
     from ml_assets.registry.store import prepare_early
     from ml_assets.warehouse.settings import Settings

@@ -23,8 +23,6 @@ from ml_assets.words import counted
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.automation.due import Due
-
 
 WIDTH = 10_000
 """Of a query's answer, in characters: columns that a narrow terminal wraps are not left out."""
@@ -129,22 +127,17 @@ def plan(pipeline: str) -> None:
 
 @main.command("list")
 def list_pipelines() -> None:
-    """List the pipelines with their state."""
-    from ml_assets.automation.due import due
+    """List the pipelines with the state of their tables and the version that is live."""
+    from ml_assets.component.folder import read_folder
     from ml_assets.folders import pipeline_folders
+    from ml_assets.tables.state import state
 
     for folder in pipeline_folders():
         try:
-            found = due(pipeline_named(folder.name), settings())
-            state = f"{counted(len(found.steps), 'slice')} due" if found.steps else _rest(found)
+            found = state(read_folder(folder), settings())
         except MLAssetsError as error:
-            state = f"broken: {error.fact}"
-        click.echo(f"{folder.name:<16} {state}")
-
-
-def _rest(found: Due) -> str:
-    scores = f"{counted(len(found.scores), 'slice')} to score" if found.scores else None
-    return found.model or found.loop or scores or "up to date"
+            found = f"broken: {error.fact}"
+        click.echo(f"{folder.name:<16} {found}")
 
 
 @main.command()

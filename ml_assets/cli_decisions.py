@@ -43,13 +43,13 @@ def why(pipeline: str, last: int) -> None:
 @click.command()
 @click.argument("pipeline")
 def status(pipeline: str) -> None:
-    """Show champion, monitors, newest decision, failed runs and automation that is not well."""
+    """Show broken sources, champion, monitors, newest decision, failed runs and automation."""
     import dagster as dg
 
-    from ml_assets.automation.loop_state import automation_lines, loop_lines
+    from ml_assets.automation.loop_state import automation_lines, loop_lines, source_lines
 
     loaded = pipeline_named(pipeline)
-    for line in loop_lines(loaded, settings()):
+    for line in [*source_lines(loaded), *loop_lines(loaded, settings())]:
         click.echo(line)
     with dg.DagsterInstance.get() as instance:
         lines = automation_lines(instance, loaded, settings())

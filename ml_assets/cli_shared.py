@@ -30,7 +30,7 @@ def collect_seldom() -> None:
 
 def pipeline_named(name: str) -> Pipeline:
     """Return the pipeline called `name`; a ClickException names those there are."""
-    from ml_assets.component.pipeline import load_folder
+    from ml_assets.component.folder import load_folder
 
     return load_folder(folder_named(name))
 

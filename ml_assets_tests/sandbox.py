@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import ml_assets.pipelines
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.tables import load
 from ml_assets.tables.build import build_window
 from ml_assets.tables.plan import Step, Stored, plan

@@ -178,8 +178,29 @@ def test_help_keeps_the_lines_of_its_examples(name: str, example: str) -> None:
 
 def test_the_list_tells_each_pipelines_state(cli: Listener, first: Answer) -> None:
     lines = cli("list").out.splitlines()
-    assert re.fullmatch(r"shop +up to date", lines[0])
+    assert re.fullmatch(r"shop +tables up to date, version 1 live", lines[0])
     assert re.match(r"wrong +broken: .*wrong/defs\.yaml:16: model\.tuning\.trials", lines[1])
+
+
+def test_the_list_waits_for_neither_dagster_nor_mlflow(first: Answer, sandbox: Sandbox) -> None:
+    script = (
+        "import sys; from ml_assets.cli import main; main(['list'], standalone_mode=False);"
+        " print([one for one in ('dagster', 'mlflow', 'lightgbm') if one in sys.modules])"
+    )
+    assert sandbox.python("-c", script).out.splitlines()[-1] == "[]"
+
+
+def test_a_source_that_is_gone_is_told(cli: Listener, first: Answer, sandbox: Sandbox) -> None:
+    source = sandbox.folder / "orders.csv"
+    aside = source.rename(source.with_suffix(".aside"))
+    try:
+        state = cli("status", "shop").out.splitlines()
+        listed = cli("list").out.splitlines()[0]
+    finally:
+        aside.rename(source)
+    assert state[0].startswith("Broken    raw.orders: ")
+    assert state[1] == "Champion  version 1"
+    assert re.match(r"shop +broken: raw\.orders: ", listed)
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "evaluate", "maintain"])

@@ -126,4 +126,5 @@ def test_from_a_table_to_a_reported_model(sandbox: Sandbox) -> None:
     assert told.code == 0, told.text
     assert "whole version 1 (champion)" in told.out
     assert (sandbox.data / "reports" / "whole.html").is_file()
-    assert sandbox.cli("list").out.splitlines()[-1].split() == ["whole", "up", "to", "date"]
+    listed = sandbox.cli("list").out.splitlines()[-1].split(maxsplit=1)
+    assert listed == ["whole", "tables up to date, version 1 live"]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from ml_assets import cli_replay
 from ml_assets.cli import main
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.errors import MLAssetsError
 from ml_assets.replay import replay as replays
 from ml_assets_tests.replay.test_world import queries

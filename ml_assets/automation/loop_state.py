@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from ml_assets.assets.watch_page import page_of
 from ml_assets.automation import health
 from ml_assets.automation.jobs import pipeline_automation, watched
-from ml_assets.errors import StorageError
+from ml_assets.errors import MLAssetsError, StorageError
 from ml_assets.loop.history import minute
 from ml_assets.tables.findings import all_findings, newest_windows
+from ml_assets.tables.load import fingerprints
 from ml_assets.warehouse.appended import decisions, last_live, promotions
 from ml_assets.warehouse.lake import connect
 
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.warehouse.appended import DecisionRow
     from ml_assets.warehouse.settings import Settings
+
+
+def source_lines(pipeline: Pipeline) -> list[str]:
+    """Return which source cannot be read; nothing where all can."""
+    try:
+        fingerprints(pipeline)
+    except MLAssetsError as error:
+        return [f"Broken    {error}"]
+    return []
 
 
 def loop_lines(pipeline: Pipeline, settings: Settings) -> list[str]:

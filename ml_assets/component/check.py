@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import duckdb
-from dagster._utils.schedules import is_valid_cron_schedule
 
 from ml_assets.errors import DeclarationError
 from ml_assets.ml import tune
@@ -30,7 +29,6 @@ _OWNER = re.compile(r"team:[\w/-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 def check(pipeline: Pipeline) -> None:
     """Raise DeclarationError for what would otherwise fail in a run, or in Dagster's words."""
     _check_names(pipeline)
-    _check_schedule(pipeline)
     _ = pipeline.partitions
     for node in pipeline.nodes.values():
         if isinstance(node.declared, RawTable):
@@ -58,7 +56,10 @@ def _check_names(pipeline: Pipeline) -> None:
             )
 
 
-def _check_schedule(pipeline: Pipeline) -> None:
+def check_schedule(pipeline: Pipeline) -> None:
+    """Raise DeclarationError where Dagster cannot read the cron expression."""
+    from dagster._utils.schedules import is_valid_cron_schedule
+
     spec = pipeline.declaration.schedule
     if spec is not None and not is_valid_cron_schedule(spec.cron):
         raise DeclarationError(

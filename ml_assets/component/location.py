@@ -14,7 +14,7 @@ from ml_assets.automation.alerts import alert_sensors
 from ml_assets.automation.console import console_logger
 from ml_assets.automation.guard import RunGuard
 from ml_assets.component.broken import broken_pipeline, explain, users_fault
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.errors import DeclarationError
 from ml_assets.folders import PIPELINES
 

@@ -10,31 +10,14 @@ import dagster as dg
 from ml_assets.assets import pipeline_assets
 from ml_assets.assets.shell import lake_key
 from ml_assets.automation import pipeline_automation
-from ml_assets.component.check import check
-from ml_assets.component.read import located, read_declaration
-from ml_assets.errors import DeclarationError
-from ml_assets.folders import DEFS_FILE
 from ml_assets.tables.declaration import Declaration
 from ml_assets.tables.folder import load
 from ml_assets.warehouse.resource import LakeResource
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import BaseModel
 
     from ml_assets.tables.pipeline import Pipeline
-
-
-def load_folder(folder: Path) -> Pipeline:
-    """Return the pipeline declared in `folder`; raises DeclarationError where it is wrong."""
-    declaration = read_declaration(folder / DEFS_FILE)
-    try:
-        pipeline = load(folder.name, folder, declaration)
-        check(pipeline)
-    except DeclarationError as error:
-        raise located(folder / DEFS_FILE, error) from error
-    return pipeline
 
 
 def pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:

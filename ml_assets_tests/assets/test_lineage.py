@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets.assets.lineage import Lineage, table_lineage
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:

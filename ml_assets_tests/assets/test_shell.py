@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from ml_assets.assets.shell import checks_of, partitions_def
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets_tests.assets.running import definitions
 from ml_assets_tests.sandbox import FOLDERS, Sandbox
 

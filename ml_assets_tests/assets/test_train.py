@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from ml_assets.assets.train import code_versions, study_of, train, training_code, windows_of
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.errors import StorageError
 from ml_assets.registry.record import TrainingRecord, environment, read_record
 from ml_assets.tables.training import feature_names
@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from datetime import datetime
 from ml_assets.assets.train import train
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.warehouse.settings import Settings
 folder, snapshot, as_of = sys.argv[1:]
 quiet = lambda *_: None

@@ -10,7 +10,7 @@ import pytest
 from ml_assets.assets import pipeline_assets
 from ml_assets.automation import pipeline_automation
 from ml_assets.automation.reach import RANGE_END, RANGE_START, range_tags
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets_tests.automation.sandbox import SHOP, edit
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.component.read import read_declaration
 from ml_assets.errors import DeclarationError
 from ml_assets_tests.automation.sandbox import SHOP, edit

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.lineage.registered import Live, live, tables_read
 from ml_assets.warehouse.appended import PromotionRow
 from ml_assets_tests.sandbox import example

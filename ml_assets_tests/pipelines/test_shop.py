@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.functions import load_function
 from ml_assets.ml import metrics
 from ml_assets.ml.candidates import Candidates

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.errors import MLAssetsError
 from ml_assets.replay.calendar import Tick, decisions_between, opened, refresh_after, ticks
 from ml_assets.tables.declaration import PartitionSpec, ScheduleSpec

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.errors import MLAssetsError
 from ml_assets.replay import kept
 from ml_assets.replay.root import Root

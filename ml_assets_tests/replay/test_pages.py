@@ -6,7 +6,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.replay.drawn import over_time
 from ml_assets.replay.pages import as_csv, page, write_pages
 from ml_assets.replay.root import Root

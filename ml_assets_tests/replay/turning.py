@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import yaml
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets_tests.automation.sandbox import SHOP
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from ml_assets import clock
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.errors import DeclarationError
 from ml_assets.reference.files import SCHEMA_FILE
 from ml_assets.scaffold.choose import Said, draft_from

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import duckdb
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml_assets.component.pipeline import load_folder
+from ml_assets.component.folder import load_folder
 from ml_assets.registry.record import read_record
 from ml_assets.registry.versions import versions
 from ml_assets.replay.beginning import beginning
