@@ -27,6 +27,7 @@ def replay(pipeline: str, first: str | None, last: str | None, *, fresh: bool) -
     By default it begins where model.split.walk_forward_from says, or with the first partition
     after it before which labels that look ahead are there to train on.
     """
+    from ml_assets.replay.beginning import beginning
     from ml_assets.replay.pages import write_pages
     from ml_assets.replay.replay import replay as live_through
     from ml_assets.replay.root import root_of
@@ -35,6 +36,11 @@ def replay(pipeline: str, first: str | None, last: str | None, *, fresh: bool) -
     loaded = pipeline_named(pipeline)
     begin, end = _bounds(loaded, first, last)
     root = root_of(settings(), pipeline, begin, end)
+    if beginning(loaded, begin) != begin:
+        click.echo(
+            f"Whether a model can be there for {begin} depends on how early its labels came;"
+            f" for {beginning(loaded, begin) or 'a partition still to come'} it can in any case."
+        )
     try:
         periods = live_through(loaded, begin, end, root, click.echo, fresh=fresh)
     except (KeyboardInterrupt, RuntimeError) as error:

@@ -32,6 +32,7 @@ class Result:
     share: Estimate | None
     """Gain per gain of retraining after every partition; None where that is not shown to be one."""
     metrics: Mapping[str, float]
+    """Over the partitions that define them."""
     pooled: Mapping[str, float]
     """Over all rows at once."""
     losses: Sequence[float]
@@ -50,6 +51,8 @@ class Comparison:
     keys: tuple[str, ...]
     rows: int
     clusters: int
+    unranked: tuple[str, ...]
+    """Partitions whose rows are of one class, so that AUC and its like are undefined there."""
     results: list[Result]
     """What never retrains first, what retrains after every partition second."""
 
@@ -81,6 +84,11 @@ def compare(models: Models, courses: Sequence[Course]) -> Comparison:
         keys=keys,
         rows=len(days),
         clusters=sampling.count,
+        unranked=tuple(
+            key
+            for key, part in zip(keys, label, strict=True)
+            if metrics.of_one_class(spec.problem, part)
+        ),
         results=[
             _result(spec.problem, course, label, scores[own], own, exact, sampled)
             for own, course in enumerate(courses)
@@ -118,7 +126,8 @@ def _result(
     exact: Floats,
     sampled: Floats,
 ) -> Result:
-    measured = [metrics.measure(problem, *both) for both in zip(label, scores, strict=True)]
+    parts = [metrics.measure_defined(problem, *both) for both in zip(label, scores, strict=True)]
+    pooled = metrics.measure_defined(problem, np.concatenate(label), np.concatenate(scores))
     mean, means = exact.mean(axis=1).tolist(), np.nanmean(sampled, axis=2)
     most = interval(mean[0] - mean[1], means[:, 0] - means[:, 1])
     gain, gains = mean[0] - mean[own], means[:, 0] - means[:, own]
@@ -128,8 +137,12 @@ def _result(
         loss=interval(mean[own], means[:, own]),
         gain=interval(gain, gains),
         share=share if most.low > 0 else None,
-        metrics={name: float(np.mean([part[name] for part in measured])) for name in measured[0]},
-        pooled=metrics.measure(problem, np.concatenate(label), np.concatenate(scores)),
+        metrics={
+            name: float(np.mean([part[name] for part in parts if name in part]))
+            for name in pooled
+            if any(name in part for part in parts)
+        },
+        pooled=pooled,
         losses=exact[own].tolist(),
         regret=[
             interval(

@@ -112,7 +112,7 @@ def _noted(state: _State, event: Event) -> _State:
 
 
 def _carried_out(state: _State, decision: Decision, found: Retrained) -> _State:
-    """Write down the run, which never fails in a simulation, and what the gate said."""
+    """Write down the run, which always ends in a simulation, and what came of it."""
     now, episode = decision.decided_at, str(decision.episode)
     past = state.history
     run = Attempt(episode=episode, attempt=1, status="succeeded", started_at=now, ended_at=now)

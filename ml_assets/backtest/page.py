@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ml_assets.backtest.charts import regret_charts
 from ml_assets.backtest.finding import finding
 from ml_assets.backtest.run import folder_of
-from ml_assets.backtest.table import PLACES, second, share
+from ml_assets.backtest.table import PLACES, second, share, unranked
 from ml_assets.reports import cells, formats
 from ml_assets.reports.report import environment
 
@@ -34,6 +34,7 @@ def render(found: Comparison) -> str:
             beside=second(found),
             places=PLACES,
             share=share,
+            unranked=unranked(found),
             pictures=_pictures(found),
             charts=regret_charts(found),
             rows_trained=lambda course: sum(model.rows for model in course.trained),

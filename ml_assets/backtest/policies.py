@@ -122,6 +122,8 @@ def _auc(allowed: float) -> Callable[[Seen], Decision]:
             return seen.hold(UNSCORED)
         name = RANKING[seen.models.spec.problem]
         found, usual = seen.metric(name), seen.usual.metrics[name]
+        if found is None:
+            return seen.hold(f"{metric(name).name} is undefined: all labels are of one class")
         told = f"{metric(name).name} {found:.4f}, {usual:.4f} out of fold in training"
         return seen.retrain("auc", told) if found < usual - allowed else seen.hold(told)
 

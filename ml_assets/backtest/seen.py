@@ -127,12 +127,15 @@ class Seen:
             found += drift_found(self.pipeline, self.view)
         return json.dumps([{**vars(one), "event_time": None} for one in found])
 
-    def metric(self, name: str) -> float:
-        """Return a metric of the live model on the tick's partition, by the labels known."""
+    def metric(self, name: str) -> float | None:
+        """Return a metric of the live model on the tick's partition, by the labels known.
+
+        None where these, all of one class, do not define it.
+        """
         key, moment, past = self.tick.key, self.tick.moment, self.models.past
         label = past.outcomes[key].label[past.outcomes[key].known(moment)]
         score = self.models.answers(self.model, [key], moment, past.classes)
-        return metrics.measure(self.models.spec.problem, label, score)[name]
+        return metrics.measure_defined(self.models.spec.problem, label, score).get(name)
 
     def hold(self, reason: str) -> Decision:
         """Return the decision to leave things as they are."""

@@ -38,6 +38,7 @@ def markdown(found: Comparison) -> str:
         [
             *_table(heads, [_policy(result, beside) for result in found.results]),
             "",
+            *unranked(found),
             f"Means over partitions. Regret is {in_text(found.primary)} minus that of {every}, in"
             f" 1/{UNITS}:",
             "",
@@ -48,8 +49,18 @@ def markdown(found: Comparison) -> str:
 
 def second(found: Comparison) -> str:
     """Return the metric beside the primary one: what ranks, where there is such a metric."""
-    others = (name for name in found.results[0].metrics if name != found.primary)
-    return RANKING.get(found.problem) or next(others)
+    others = [name for name in found.results[0].metrics if name != found.primary]
+    ranking = RANKING.get(found.problem)
+    return ranking if ranking in others else others[0]
+
+
+def unranked(found: Comparison) -> list[str]:
+    """Return a sentence on partitions of one class, which their means leave out; none without."""
+    if not found.unranked:
+        return []
+    name = metric(RANKING[found.problem]).name
+    keys = ", ".join(formats.partition(key) for key in found.unranked)
+    return [f"{name} is undefined where all labels are of one class, and left out: {keys}."]
 
 
 def share(result: Result) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ml_assets.errors import DataError
 from ml_assets.loop.gate import Operation, judge
 from ml_assets.loop.paired import Comparison
 from ml_assets.loop.sanity import sanity
 from ml_assets.ml import split
 from ml_assets.ml.classes import codes
+from ml_assets.ml.metrics import PROBABILITIES
 from ml_assets.ml.model import vocabulary
 from ml_assets.ml.slices import slice_values
-from ml_assets.ml.training_table import clusters
+from ml_assets.ml.training_table import LABEL, clusters
 from ml_assets.tables.challenger import challenger_windows, closed_partitions
 
 if TYPE_CHECKING:
@@ -36,7 +38,10 @@ class Retrained:
 
 def retrain(models: Models, closed: Sequence[str], moment: datetime) -> Retrained:
     """Train on the partitions `closed` by `moment`; the model goes live."""
-    model = models.train(_newest(models.past, closed), moment)
+    try:
+        model = models.train(_newest(models.past, closed), moment)
+    except DataError as error:
+        return _failed(error)
     return Retrained((model,), model, "no gate")
 
 
@@ -49,12 +54,18 @@ def challenge(models: Models, champion: Model, moment: datetime) -> Retrained:
     over = past.over(moment)
     known = past.known_facts(over, moment)
     windows = challenger_windows(past.pipeline, known, moment)
-    challenger = models.train(windows.train, moment)
+    try:
+        challenger = models.train(windows.train, moment)
+    except DataError as error:
+        return _failed(error)
     closed = closed_partitions(past.pipeline, known, moment)
     unseen = [key for key in closed if key > max(*champion.keys, *challenger.keys)]
     rows = past.known_facts(unseen, moment)
     if not rows.num_rows:
         return Retrained((challenger,), None, "No row that neither was trained on.")
+    if len(rows[LABEL].unique()) < 2 and declared.model.problem in PROBABILITIES:
+        reason = "The rows that neither was trained on are of one class: nothing can be compared."
+        return Retrained((challenger,), None, reason)
     classes = vocabulary(rows, (champion.trained, challenger.trained))
     seen = Comparison(
         problem=declared.model.problem,
@@ -74,6 +85,11 @@ def challenge(models: Models, champion: Model, moment: datetime) -> Retrained:
         reason = f"It passed, but not its refit. {_said(shown)}"
         return Retrained((challenger, refit), None, reason)
     return Retrained((challenger, refit), refit, verdict.reasons[0].sentence)
+
+
+def _failed(error: DataError) -> Retrained:
+    """Return a retraining that its data does not allow, as in production: what is live stays."""
+    return Retrained((), None, f"The training fails. {error.fact}")
 
 
 def _newest(past: Past, keys: Sequence[str]) -> list[str]:

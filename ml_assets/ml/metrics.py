@@ -15,6 +15,8 @@ Metric = Callable[[Floats, Floats], float]
 PRIMARY = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mae"}
 RANKING = {"binary": "auc", "multiclass": "macro_auc"}
 """The metric that does not move with the base rate; a number has none."""
+RANKS_ROWS = frozenset({"auc", "average_precision", "macro_auc"})
+"""Metrics that compare rows of one class with those of others."""
 PROBABILITIES = frozenset({"binary", "multiclass"})
 """Problems whose answers are probabilities, which say by themselves what loss to expect."""
 
@@ -76,6 +78,24 @@ def measure(problem: str, label: Floats, score: Floats) -> dict[str, float]:
     return {name: metric(label, score) for name, metric in METRICS[problem].items()}
 
 
+def measure_defined(problem: str, label: Floats, score: Floats) -> dict[str, float]:
+    """Return the metrics that these rows define: where all are of one class, nothing is ranked."""
+    if not of_one_class(problem, label):
+        return measure(problem, label, score)
+    _require_finite(label, score)
+    _require_probabilities(score)
+    return {
+        name: metric(label, score)
+        for name, metric in METRICS[problem].items()
+        if name not in RANKS_ROWS
+    }
+
+
+def of_one_class(problem: str, label: Floats) -> bool:
+    """Return whether rows of a problem that has classes are all of the same."""
+    return problem in PROBABILITIES and len(np.unique(label)) < 2
+
+
 def losses(problem: str, label: Floats, score: Floats) -> Floats:
     """Return each row's share in the primary metric, whose mean it is."""
     if problem == MULTICLASS:
@@ -108,6 +128,16 @@ def cumulative(label: Floats, score: Floats) -> tuple[Floats, Floats]:
 
 def require_scores(problem: str, label: Floats, score: Floats) -> None:
     """Raise DataError unless metrics are defined: finite scores, as many as labels, two classes."""
+    _require_finite(label, score)
+    if problem == "binary":
+        require_both_classes(label, "the measured rows")
+        _require_probabilities(score)
+    if problem == MULTICLASS:
+        _require_classes(label)
+        _require_probabilities(score)
+
+
+def _require_finite(label: Floats, score: Floats) -> None:
     if len(label) != len(score) or not len(label):
         raise DataError(
             f"There are {len(label):,} labels and {len(score):,} scores.",
@@ -119,12 +149,6 @@ def require_scores(problem: str, label: Floats, score: Floats) -> None:
             f"{bad:,} of {len(score):,} labels and scores are NaN or infinite.",
             "Find the rows: a model may not answer without a number.",
         )
-    if problem == "binary":
-        require_both_classes(label, "the measured rows")
-        _require_probabilities(score)
-    if problem == MULTICLASS:
-        _require_classes(label)
-        _require_probabilities(score)
 
 
 def _require_probabilities(score: Floats) -> None:

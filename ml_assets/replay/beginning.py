@@ -21,18 +21,18 @@ FEWEST = 3
 """Partitions with labels before a replay begins: one each to train, to tune and to test on."""
 
 
-def beginning(pipeline: Pipeline) -> str | None:
-    """Return the first partition, from the walk-forward's on, that a model can be there for.
+def beginning(pipeline: Pipeline, earliest: str | None = None) -> str | None:
+    """Return the first partition, from `earliest` or the walk-forward's on, with a model for it.
 
     Labels count as known a lookahead after their day: when they really are, is in no table yet.
     """
     every = pipeline.partitions.keys()
-    declared = pipeline.declaration.model.split.walk_forward_from or ""
+    earliest = earliest or pipeline.declaration.model.split.walk_forward_from or ""
     return next(
         (
             key
             for number, key in enumerate(every)
-            if key >= declared and _trains(pipeline, every[:number])
+            if key >= earliest and _trains(pipeline, every[:number])
         ),
         None,
     )
@@ -48,7 +48,7 @@ def labelled(pipeline: Pipeline, before: Sequence[str]) -> list[str]:
 
 
 def _trains(pipeline: Pipeline, before: Sequence[str]) -> bool:
-    """Return whether the first model's windows leave it something to be fitted on."""
+    """Return whether a first model's windows in `before` leave it something to be fitted on."""
     keys, spec = labelled(pipeline, before), pipeline.declaration.model.split
     if len(keys) < FEWEST:
         return False

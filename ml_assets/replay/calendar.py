@@ -10,7 +10,8 @@ from dagster._utils.schedules import cron_string_iterator
 
 from ml_assets.automation.jobs import DAILY
 from ml_assets.errors import MLAssetsError
-from ml_assets.replay.beginning import FEWEST, labelled
+from ml_assets.replay.beginning import FEWEST, beginning, labelled
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,12 +68,13 @@ def _require_labels(pipeline: Pipeline, before: list[str], first: str) -> None:
     known = labelled(pipeline, before)
     if len(known) >= FEWEST:
         return
-    told = f"{pipeline.name} has {len(before)} partitions before {first}"
+    told = f"{pipeline.name} has {counted(len(before), 'partition')} before {first}"
     if len(known) < len(before):
         told += f", and {pipeline.declaration.label.table} can hold the labels of {len(known)} then"
+    later = beginning(pipeline, first)
     raise MLAssetsError(
         f"{told}, fewer than {FEWEST}: one each to train, to tune and to test the first model.",
-        f"Its history starts with {pipeline.declaration.partitions.start}: begin later.",
+        f"Begin with {later}, by when their labels are there." if later else "Wait for more.",
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from ml_assets.errors import DataError
-from ml_assets.ml.metrics import losses, measure
+from ml_assets.ml.metrics import log_loss, losses, measure, measure_defined
 
 if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
@@ -85,3 +85,16 @@ def test_labels_and_scores_belong_together(labels: int, scores: int) -> None:
 
 def test_a_certain_error_has_a_finite_price() -> None:
     assert measure("binary", np.array([0.0, 1.0]), np.array([1.0, 0.0]))["log_loss"] < 37
+
+
+def test_rows_of_one_class_have_a_loss_and_no_ranking() -> None:
+    label, score = np.ones(3), np.array([0.5, 0.8, 0.9])
+    found = measure_defined("binary", label, score)
+    assert found == {"log_loss": log_loss(label, score), "brier": pytest.approx(0.1)}
+    both = np.array([0.0, 1.0, 1.0])
+    assert measure_defined("binary", both, score) == measure("binary", both, score)
+    with pytest.raises(DataError, match="NaN or infinite"):
+        measure_defined("binary", label, np.array([0.5, np.nan, 0.5]))
+    shares = np.array([[0.5, 0.5], [0.9, 0.1]])
+    several = measure_defined("multiclass", np.zeros(2), shares)
+    assert set(several) == {"log_loss", "accuracy", "macro_f1"}

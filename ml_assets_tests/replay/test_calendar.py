@@ -75,7 +75,14 @@ def test_an_opened_history_ends_with_the_clock(flights: Pipeline) -> None:
 
 def test_bounds_without_a_replay_are_refused(flights: Pipeline) -> None:
     pipeline = opened(flights)
-    with pytest.raises(MLAssetsError, match="0 partitions before 2013-01, fewer than 3"):
+    with pytest.raises(MLAssetsError, match="0 partitions before 2013-01, fewer than 3") as few:
         ticks(pipeline, "2013-01", "2013-12")
+    assert few.value.hint == "Begin with 2013-04, by when their labels are there."
     with pytest.raises(MLAssetsError, match="--from 2013-05 is after --to 2013-04"):
         ticks(pipeline, "2013-05", "2013-04")
+
+
+def test_the_hint_names_a_beginning_by_which_labels_that_look_ahead_are_there() -> None:
+    with pytest.raises(MLAssetsError, match="can hold the labels of 2 then, fewer than 3") as few:
+        ticks(opened(load_folder(example("shop"))), "1997-06", "1998-06")
+    assert few.value.hint == "Begin with 1998-01, by when their labels are there."
