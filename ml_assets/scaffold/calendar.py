@@ -14,6 +14,7 @@ from ml_assets.scaffold.rounding import round_down, round_up
 from ml_assets.sql.names import literal
 from ml_assets.tables.declaration import PartitionSpec
 from ml_assets.tables.partitions import Partitions
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,6 +42,8 @@ class Calendar:
     """Rows before the first partition, left out."""
     future: int
     """Rows later than now, which no partition counts."""
+    waiting: int
+    """Rows of the partition that is not over yet, which counts once it is."""
     days: float
     """Days with rows in four weeks, on average."""
     closed: bool
@@ -82,19 +85,22 @@ def make_calendar(
             f"All {future:,} rows of {table.name} are later than now, by {moment.column.source}.",
             "Name the column that says when a row happened with --time, or mend the file.",
         )
-    tried = {every: _counts(con, table, moment, zone, every) for every in UNITS}
+    dated = {every: _counts(con, table, moment, zone, every) for every in UNITS}
+    tried = {every: _over(counts, every, zone) for every, counts in dated.items()}
     whole = {every: newest_whole(counts) for every, counts in tried.items()}
     fitting = [every for every, counts in whole.items() if len(counts) >= ENOUGH]
     fitting += [every for every in reversed(UNITS) if len(whole[every]) >= FEWEST]
     if not fitting:
         raise _unfit(table, moment, tried)
     every, counts = fitting[0], whole[fitting[0]]
+    over = sum(tried[every].values())
     number = len(counts)
     return Calendar(
         every=every,
         counts=counts,
-        older=sum(tried[every].values()) - sum(counts.values()),
+        older=over - sum(counts.values()),
         future=future,
+        waiting=sum(dated[every].values()) - over,
         days=days_in_four_weeks(con, table, moment, zone),
         closed=_closed(every, [*counts], zone),
         test=max(1, min(number // 5, 12)),
@@ -157,6 +163,13 @@ def _counts(
     return {key: found.get(key, 0) for key in every_key}
 
 
+def _over(counts: dict[str, int], every: Every, zone: str) -> dict[str, int]:
+    """Return the partitions that are over: the current one has not all its rows yet."""
+    partitions = Partitions(PartitionSpec(every=every, start=next(iter(counts))), zone)
+    over = set(partitions.keys())
+    return {key: count for key, count in counts.items() if key in over}
+
+
 def _closed(every: Every, keys: list[str], zone: str) -> bool:
     """Say whether two partitions have passed since the newest one."""
     window = Partitions(PartitionSpec(every=every, start=keys[0]), zone).window(keys[-1])
@@ -167,8 +180,10 @@ def _unfit(table: Table, moment: Moment, tried: dict[Every, dict[str, int]]) -> 
     months, days = tried["month"], tried["day"]
     named = moment.column.source
     if len(days) < FEWEST:
+        keys = f" ({next(iter(days))} to {[*days][-1]})" if days else ""
         return DataError(
-            f"{named} covers {len(days)} days ({next(iter(days))} to {[*days][-1]}).",
+            f"{named} covers {counted(len(days), 'day')} that {'is' if len(days) == 1 else 'are'}"
+            f" over{keys}.",
             f"At least {FEWEST} are needed: one to train, one to tune and one to test, each later"
             " than the one before.",
         )

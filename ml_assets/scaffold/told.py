@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.monitors.drift import MIN_CLUSTERS
 from ml_assets.sources.hints import listed
+from ml_assets.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,6 +79,11 @@ def _silences(draft: Draft) -> Iterator[str]:
         yield (
             f"  warning     {calendar.future:,} rows are later than now: the split is sized without"
             f" them, and they are built once their {calendar.every} is over"
+        )
+    if calendar.waiting:
+        yield (
+            f"  note        {counted(calendar.waiting, 'row')} of the current {calendar.every} wait"
+            " until it is over"
         )
     if calendar.days < MIN_CLUSTERS:
         yield (

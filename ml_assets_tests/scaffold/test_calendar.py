@@ -77,7 +77,10 @@ def test_a_history_goes_on_where_its_newest_rows_are_new(
 @pytest.mark.parametrize(
     ("parts", "text"),
     [
-        ([hourly(24), hourly(24), hourly(47), hourly(47), hourly(47), hourly(47)], "covers 2 days"),
+        (
+            [hourly(24), hourly(24), hourly(47), hourly(47), hourly(47), hourly(47)],
+            "covers 2 days that",
+        ),
         (
             [hourly(100), hourly(100, "2024-04-01"), hourly(100, "2024-06-01")],
             "no rows in 2024-02 and 2 more, by happened",
@@ -89,6 +92,25 @@ def test_what_cannot_be_cut_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=text):
         calendar(con, tmp_path, " UNION ALL ".join(parts))
+
+
+def test_the_partition_that_is_not_over_counts_neither_for_the_split_nor_the_volume(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(clock.NOW, "2025-01-02T12:00:00+00:00")
+    found = calendar(con, tmp_path, hourly(24 * 367 + 12))
+    assert (found.every, found.keys[-1], len(found.keys)) == ("month", "2024-12", 12)
+    assert found.waiting == 36
+    assert found.volume[0] == 0.4
+
+
+def test_days_of_which_only_today_is_left_are_too_few(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(clock.NOW, "2024-01-01T22:00:00+00:00")
+    minutes = "SELECT TIMESTAMP '2024-01-01' + to_minutes(range) AS happened FROM range(1200)"
+    with pytest.raises(DataError, match="happened covers 0 days that are over"):
+        calendar(con, tmp_path, minutes)
 
 
 def test_rows_before_a_hole_are_left_out_and_counted(
@@ -103,7 +125,7 @@ def test_no_partition_breaks_its_own_limits_whenever_it_comes(rows: list[int]) -
     from statistics import median
 
     counts = {str(index): count for index, count in enumerate(rows)}
-    low, high = Calendar("month", counts, 0, 0, 28, closed=True, test=1, tune=1).volume
+    low, high = Calendar("month", counts, 0, 0, 0, 28, closed=True, test=1, tune=1).volume
     for index, count in enumerate(rows):
         for others in (rows[:index], rows[:index] + rows[index + 1 :]):
             if others:
