@@ -77,16 +77,24 @@ def _check_source(node: Node) -> None:
 
 def _check_sql(pipeline: Pipeline) -> None:
     """Let DuckDB read every declared type, and every expression over the columns it is about."""
-    with duckdb.connect() as con:
-        for node in pipeline.nodes.values():
-            for column, kind in node.types.items():
-                _read(con, f"{node.dotted}.{column} has the type {kind!r}", f"SELECT NULL::{kind}")
+    with duckdb.connect(config={"threads": 1}) as con:
+        for kind, column in _types(pipeline).items():
+            _read(con, f"{column} has the type {kind!r}", f"SELECT NULL::{kind}")
         for dotted, about, text in _expressions(pipeline):
             empty = ", ".join(
                 f"NULL::{kind} AS {quote(name)}" for name, kind in about.types.items()
             )
             sql = f"SELECT {text} FROM (SELECT {empty}) AS {quote(about.table)} LIMIT 0"
             _read(con, f"{dotted}: {text!r} cannot be read over {about.dotted}", sql)
+
+
+def _types(pipeline: Pipeline) -> dict[str, str]:
+    """Return every declared type with the first column of it."""
+    found: dict[str, str] = {}
+    for node in pipeline.nodes.values():
+        for column, kind in node.types.items():
+            found.setdefault(kind, f"{node.dotted}.{column}")
+    return found
 
 
 def _expressions(pipeline: Pipeline) -> Iterator[tuple[str, Node, str]]:
