@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import subprocess
@@ -308,6 +309,8 @@ def _finish(
 def _copy(found: Finished, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Finished:
     twin = found.copy(folder / "box")
     _point_to(twin.box, monkeypatch)
+    # What two threads have built is worked on by one: so few rows are not worth a second.
+    monkeypatch.setenv("ML_ASSETS_THREADS", "1")
     return twin
 
 
@@ -322,6 +325,11 @@ def _point_to(box: Sandbox, patch: pytest.MonkeyPatch) -> None:
     patch.chdir(box.root)
     for name, value in box.environment.items():
         patch.setenv(name, value)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector never again look through what was imported."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
