@@ -217,9 +217,7 @@ def _build(box: Sandbox) -> str:
 
 def _for_one_test(box: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     twin = box.copy(folder / "box")
-    monkeypatch.chdir(twin.root)
-    for name, value in twin.environment.items():
-        monkeypatch.setenv(name, value)
+    _point_to(twin, monkeypatch)
     return twin
 
 
@@ -247,8 +245,7 @@ def monitored_as_built(finished: Finished, tmp_path_factory: pytest.TempPathFact
 
     def make(root: Path) -> str:
         with pytest.MonkeyPatch.context() as patch:
-            twin = finished.copy(root / "box")
-            _point_to(twin.box, patch)
+            twin = _copy(finished, root, patch)
             assert not twin.run(*LOOP, refresh=True)
         return finished.run_id
 
@@ -299,7 +296,8 @@ def _finish(
         box = built.copy(root / "box")
         write(box)
         with pytest.MonkeyPatch.context() as patch:
-            _point_to(box, patch)
+            # Whoever trains again on one thread must come to the same.
+            _point_to(box, patch, threads=2)
             return finish(box).run_id
 
     folder, run_id = once(factory, name, make)
@@ -309,8 +307,6 @@ def _finish(
 def _copy(found: Finished, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Finished:
     twin = found.copy(folder / "box")
     _point_to(twin.box, monkeypatch)
-    # What two threads have built is worked on by one: so few rows are not worth a second.
-    monkeypatch.setenv("ML_ASSETS_THREADS", "1")
     return twin
 
 
@@ -320,11 +316,13 @@ def unset(patch: pytest.MonkeyPatch) -> None:
         patch.delenv(name, raising=False)
 
 
-def _point_to(box: Sandbox, patch: pytest.MonkeyPatch) -> None:
+def _point_to(box: Sandbox, patch: pytest.MonkeyPatch, threads: int = 1) -> None:
+    """Let the environment point to `box`; so few rows are not worth a second thread."""
     unset(patch)
     patch.chdir(box.root)
     for name, value in box.environment.items():
         patch.setenv(name, value)
+    patch.setenv("ML_ASSETS_THREADS", str(threads))
 
 
 def pytest_collection_finish() -> None:

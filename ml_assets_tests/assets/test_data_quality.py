@@ -14,7 +14,7 @@ from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import due_quality
 from ml_assets.warehouse import ledger
 from ml_assets_tests.assets.running import checks, failed, metadata, ran, run
-from ml_assets_tests.conftest import _point_to
+from ml_assets_tests.conftest import _copy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,10 +70,9 @@ def broken_as_built(
     finished: Finished, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Finished, dg.ExecuteInProcessResult]:
     """The finished flights after a refresh with a column that went missing; to read only."""
-    twin = finished.copy(tmp_path_factory.mktemp("broken") / "box")
-    lose_temperature(twin.box)
     with pytest.MonkeyPatch.context() as patch:
-        _point_to(twin.box, patch)
+        twin = _copy(finished, tmp_path_factory.mktemp("broken"), patch)
+        lose_temperature(twin.box)
         return twin, evaluate(twin, *WEATHER, REFERENCE, QUALITY, SCORES)
 
 
@@ -85,9 +84,7 @@ def broken(
     settings: Settings,
 ) -> Finished:
     """A copy of the flights with a missing column; the environment points to it."""
-    twin = broken_as_built[0].copy(tmp_path / "box")
-    _point_to(twin.box, monkeypatch)
-    return twin
+    return _copy(broken_as_built[0], tmp_path, monkeypatch)
 
 
 def test_a_missing_column_stops_scoring(

@@ -96,6 +96,7 @@ def test_scores_hold_each_class_and_the_monitors_look_at_each(several: Finished)
     assert not several.run("retraining_decision", refresh=True)
 
 
+@pytest.mark.slow
 def test_a_class_that_nobody_knew_is_counted_in_the_monitors_and_the_gate(
     several: Finished,
 ) -> None:

@@ -20,11 +20,12 @@ from ml_assets_tests.assets.contenders import (
     weaken,
 )
 from ml_assets_tests.assets.running import dagsters_own_warnings, definitions
-from ml_assets_tests.conftest import _point_to
+from ml_assets_tests.conftest import _copy
 from ml_assets_tests.sandbox import build, ignore_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ml_assets.warehouse.appended import PromotionRow
     from ml_assets_tests.finished import Finished
@@ -54,10 +55,9 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    mine = finished.copy(tmp_path_factory.mktemp("story"))
-    mine.box.declare(let_slow)
     with pytest.MonkeyPatch.context() as patch:
-        _point_to(mine.box, patch)
+        mine = _copy(finished, tmp_path_factory.mktemp("story"), patch)
+        mine.box.declare(let_slow)
         register_like(mine)
         equal, again = promote(mine), promote(mine)
         weaken(mine)
@@ -194,10 +194,9 @@ def test_only_the_data_of_versions_with_an_alias_stays(story: Story) -> None:
 
 
 def test_the_refit_serves_evaluation_reference_and_scoring(
-    story: Story, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = story.mine.copy(tmp_path_factory.mktemp("served"))
-    _point_to(mine.box, monkeypatch)
+    mine = _copy(story.mine, tmp_path, monkeypatch)
     assert not mine.run("monitoring/reference", "predictions/scores", keys=["2013-03"])
     assert mine.latest("monitoring/reference")["model_version"] == 5
     with mine.box.lake() as con:

@@ -17,9 +17,13 @@ from ml_assets_tests.assets.running import failed, run
 from ml_assets_tests.assets.test_decision import DECISION
 from ml_assets_tests.automation.jobs import refreshed, run_what_is_due
 from ml_assets_tests.automation.test_retraining import launch, tick
+from ml_assets_tests.conftest import _copy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ml_assets.warehouse.appended import DecisionRow
+    from ml_assets.warehouse.settings import Settings
     from ml_assets_tests.finished import Finished
 
 SCORES = "predictions/scores"
@@ -56,31 +60,57 @@ def changed(monitored: Finished) -> Finished:
     return monitored
 
 
-def test_a_run_trains_the_successor_and_says_what_to_type(changed: Finished) -> None:
-    scores, days = stored(changed, "predictions.scores"), stored(changed, "monitoring.days")
-    result = run_what_is_due(changed)
+@pytest.fixture(scope="module")
+def run_after_it(
+    monitored_as_built: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Finished, dg.ExecuteInProcessResult]:
+    """The same after a run of what is due; to read only."""
+    with pytest.MonkeyPatch.context() as patch:
+        twin = _copy(monitored_as_built, tmp_path_factory.mktemp("changed"), patch)
+        twin.box.replace("features.weather", *CELSIUS)
+        return twin, run_what_is_due(twin)
+
+
+@pytest.fixture
+def succeeded(
+    run_after_it: tuple[Finished, dg.ExecuteInProcessResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> Finished:
+    """A copy of it to change at will; the environment points to it."""
+    return _copy(run_after_it[0], tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+def test_a_run_trains_the_successor_and_says_what_to_type(
+    monitored_as_built: Finished,
+    run_after_it: tuple[Finished, dg.ExecuteInProcessResult],
+    succeeded: Finished,
+) -> None:
+    _, result = run_after_it
     assert not failed(result)
     assert result.success
     # Nobody goes live unasked, and neither scores nor what is counted of them mixes two codes.
-    assert aliases(changed) == [("champion",), ("challenger",)]
-    assert stored(changed, "predictions.scores") == scores
-    assert stored(changed, "monitoring.days") == days
-    told = newest(changed)
+    assert aliases(succeeded) == [("champion",), ("challenger",)]
+    for table in ("predictions.scores", "monitoring.days"):
+        assert stored(succeeded, table) == stored(monitored_as_built, table)
+    told = newest(succeeded)
     assert (told.action, told.cause) == ("blocked", "code")
     assert "version 1 was trained on other code of features.weather" in told.reason
     assert "`ml-assets promote flights 2`" in told.reason
     assert checks_that_failed(result) == {"unblocked": told.reason}
-    assert any(told.reason in line for line in loop_lines(changed.box.pipeline, changed.settings))
+    lines = loop_lines(succeeded.box.pipeline, succeeded.settings)
+    assert any(told.reason in line for line in lines)
 
 
 @pytest.mark.slow
-def test_the_successor_scores_once_it_is_promoted(changed: Finished) -> None:
-    assert run_what_is_due(changed).success
-    with books(changed) as found:
+def test_the_successor_scores_once_it_is_promoted(succeeded: Finished) -> None:
+    with books(succeeded) as found:
         promote_by_hand(found, 2, "a person")
-    with changed.instance() as instance:
-        assert not failed(run(changed.box, SCORES, instance=instance, refresh=True))
-    with changed.box.lake() as con:
+    with succeeded.instance() as instance:
+        assert not failed(run(succeeded.box, SCORES, instance=instance, refresh=True))
+    with succeeded.box.lake() as con:
         versions = con.execute(
             "SELECT DISTINCT model_version FROM flights.predictions.scores"
         ).fetchall()
@@ -191,9 +221,8 @@ def test_a_better_successor_goes_live_by_the_gate(monitored: Finished) -> None:
 
 
 @pytest.mark.slow
-def test_a_successor_that_is_not_better_waits_and_the_gate_says_why(changed: Finished) -> None:
-    assert run_what_is_due(changed).success
-    with books(changed) as found:
+def test_a_successor_that_is_not_better_waits_and_the_gate_says_why(succeeded: Finished) -> None:
+    with books(succeeded) as found:
         look = found.rows()[-1]
     assert not look.promoted
     assert look.numbers["criteria"][0]["name"] == "overall"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml_assets_tests.conftest import _point_to, once
+from ml_assets_tests.conftest import _copy, _point_to, once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,7 @@ def whole_as_built(
 
     def make(root: Path) -> str:
         with pytest.MonkeyPatch.context() as patch:
-            twin = monitored_as_built.copy(root / "box")
-            _point_to(twin.box, patch)
+            twin = _copy(monitored_as_built, root, patch)
             assert not twin.run("retraining_decision", refresh=True)
         return twin.run_id
 
@@ -47,6 +46,4 @@ def mine(
     whole_as_built: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> Finished:
     """A copy of it to change at will; the environment points to it."""
-    twin = whole_as_built.copy(tmp_path / "box")
-    _point_to(twin.box, monkeypatch)
-    return twin
+    return _copy(whole_as_built, tmp_path, monkeypatch)

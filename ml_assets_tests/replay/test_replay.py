@@ -150,6 +150,7 @@ def test_another_declaration_or_code_is_refused(
         live(calm.pipeline, calm.root, "2024-04")
 
 
+@pytest.mark.slow
 def test_stopped_in_the_middle_it_tells_the_same_story(calm: Lived) -> None:
     # Back to the end of the first tick, as if the second had never been lived through.
     shutil.rmtree(calm.root.kept / "2")
