@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,21 +12,21 @@ from ml_assets.backtest.past import look_back
 from ml_assets.backtest.run import backtest
 from ml_assets.backtest.shelf import Shelf
 from ml_assets_tests.backtest.world import write_parcels
-from ml_assets_tests.sandbox import build_all, ignore_waiting
+from ml_assets_tests.conftest import _build, once
+from ml_assets_tests.sandbox import Sandbox, ignore_waiting
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ml_assets.backtest.compare import Comparison
     from ml_assets.backtest.past import Past
-    from ml_assets_tests.sandbox import Sandbox
 
 
 @pytest.fixture(scope="session")
 def parcels(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """Half a year of parcels, built; to read only."""
-    box = write_parcels(tmp_path_factory.mktemp("parcels"))
-    with contextlib.chdir(box.root), box.lake() as con:
-        build_all(con, box.pipeline)
-    return box
+    folder, name = once(tmp_path_factory, "parcels", lambda root: _build(write_parcels(root)))
+    return Sandbox(folder, name)
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +50,15 @@ class Told:
 
 
 @pytest.fixture(scope="session")
-def compared(parcels: Sandbox) -> Told:
+def compared(parcels: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """All policies compared on the parcels."""
-    lines: list[str] = []
-    found = backtest(parcels.pipeline, parcels.settings, (), progress=lines.append)
-    return Told(found, lines)
+
+    def make(_: Path) -> str:
+        lines: list[str] = []
+        backtest(parcels.pipeline, parcels.settings, (), progress=lines.append)
+        return "\n".join(lines)
+
+    _, told = once(tmp_path_factory, "compared", make)
+    # The models are on the shelf by now.
+    found = backtest(parcels.pipeline, parcels.settings, (), progress=ignore_waiting)
+    return Told(found, told.splitlines())
