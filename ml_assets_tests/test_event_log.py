@@ -146,6 +146,7 @@ def test_a_batch_with_a_fault_leaves_nothing(tmp_path: Path) -> None:
         assert len(instance.all_logs(run_id, of_type=kind)) == 2 * count
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     with opened(tmp_path / "home", OURS):
         pass

@@ -71,6 +71,7 @@ def test_a_store_may_be_begun_early(tmp_path: Path) -> None:
         assert [experiment.name for experiment in client.search_experiments()] == ["Default"]
 
 
+@pytest.mark.slow
 def test_two_processes_may_create_the_store_at_once(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     processes = [start(uri), start(uri)]
