@@ -20,16 +20,9 @@ LOOP = ("monitoring/reference", "predictions/scores", "monitoring/days")
 SCORED = "flights.predictions.scores"
 
 
-@pytest.fixture
-def counted(mine: Finished) -> Finished:
-    """A finished pipeline, scored and counted."""
-    assert not mine.run(*LOOP, refresh=True)
-    return mine
-
-
-def test_the_days_add_up_to_the_scores_and_their_labels(counted: Finished) -> None:
-    with counted.box.lake() as con:
-        days = read_days(con, counted.box.pipeline, 1)
+def test_the_days_add_up_to_the_scores_and_their_labels(monitored: Finished) -> None:
+    with monitored.box.lake() as con:
+        days = read_days(con, monitored.box.pipeline, 1)
         rows, score = con.execute(f"SELECT count(*), sum(score) FROM {SCORED}").fetchall()[0]
         labelled, late, expected = con.execute(
             f"SELECT count(*), sum((arrival_delay >= 15)::INT), sum(score) FROM {SCORED}"
@@ -44,12 +37,12 @@ def test_the_days_add_up_to_the_scores_and_their_labels(counted: Finished) -> No
         assert np.array_equal(counts.sum(axis=1), days.rows)
 
 
-def test_the_reference_is_of_the_training_window_and_out_of_fold(counted: Finished) -> None:
+def test_the_reference_is_of_the_training_window_and_out_of_fold(monitored: Finished) -> None:
     from ml_assets.registry.record import read_record
 
-    (version,) = counted.versions()
-    reference = read_reference(counted.settings.tracking_uri, version)
-    record = read_record(counted.settings.tracking_uri, version.run_id)
+    (version,) = monitored.versions()
+    reference = read_reference(monitored.settings.tracking_uri, version)
+    record = read_record(monitored.settings.tracking_uri, version.run_id)
     assert reference is not None
     assert reference.days.rows.sum() == record.training_rows
     assert set(reference.bins) == {*record.features, SCORE}
@@ -112,24 +105,24 @@ def test_a_label_is_awaited_only_as_long_as_labels_take(
     assert awaited[0] > awaited[1] > awaited[2] == 0
 
 
-def test_nothing_is_counted_again_when_nothing_is_new(counted: Finished) -> None:
-    assert not counted.run(LOOP[2], refresh=True)
-    assert counted.latest(LOOP[2])["slices"] == 0
+def test_nothing_is_counted_again_when_nothing_is_new(monitored: Finished) -> None:
+    assert not monitored.run(LOOP[2], refresh=True)
+    assert monitored.latest(LOOP[2])["slices"] == 0
 
 
-def test_the_reference_is_made_once(counted: Finished) -> None:
-    (version,) = counted.versions()
-    before = read_reference(counted.settings.tracking_uri, version)
-    assert not counted.run(LOOP[0])
-    after = read_reference(counted.settings.tracking_uri, version)
+def test_the_reference_is_made_once(monitored: Finished) -> None:
+    (version,) = monitored.versions()
+    before = read_reference(monitored.settings.tracking_uri, version)
+    assert not monitored.run(LOOP[0])
+    after = read_reference(monitored.settings.tracking_uri, version)
     assert before is not None
     assert after is not None
     assert before.to_json() == after.to_json()
 
 
-def test_what_the_champion_was_trained_on_is_not_counted(counted: Finished) -> None:
-    assert not counted.run(LOOP[1], keys=["2013-01"])
-    assert not counted.run(LOOP[2], keys=["2013-01"])
-    with counted.box.lake() as con:
-        days = read_days(con, counted.box.pipeline, 1)
+def test_what_the_champion_was_trained_on_is_not_counted(monitored: Finished) -> None:
+    assert not monitored.run(LOOP[1], keys=["2013-01"])
+    assert not monitored.run(LOOP[2], keys=["2013-01"])
+    with monitored.box.lake() as con:
+        days = read_days(con, monitored.box.pipeline, 1)
     assert not any(str(day).startswith("2013-01") for day in days.dates)

@@ -32,6 +32,7 @@ from ml_assets.registry.versions import (
 from ml_assets.warehouse.appended import PromotionRow
 from ml_assets.warehouse.snapshots import protected
 from ml_assets_tests.assets.contenders import aliases_of, books, ledger_of, register_like
+from ml_assets_tests.conftest import _copy
 from ml_assets_tests.slow.sampled import KILLS
 
 if TYPE_CHECKING:
@@ -39,17 +40,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml_assets.assets.books import Books
+    from ml_assets.warehouse.settings import Settings
     from ml_assets_tests.finished import Finished
 
 AT = datetime(2100, 7, 1, tzinfo=UTC)
 """Later than what the fixtures entered: the ledger is read in the order of its times."""
 
 
+@pytest.fixture(scope="module")
+def two_as_built(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A champion and a challenger; to read only."""
+    with pytest.MonkeyPatch.context() as patch:
+        twin = _copy(finished, tmp_path_factory.mktemp("two"), patch)
+        set_alias(twin.settings.tracking_uri, register_like(twin), CHALLENGER)
+        return twin
+
+
 @pytest.fixture
-def two(mine: Finished) -> Finished:
-    """A champion and a challenger."""
-    set_alias(mine.settings.tracking_uri, register_like(mine), CHALLENGER)
-    return mine
+def two(
+    two_as_built: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> Finished:
+    """A copy of them, to change at will; the environment points to it."""
+    return _copy(two_as_built, tmp_path, monkeypatch)
 
 
 def row(before: int = 1, to: int = 2) -> PromotionRow:

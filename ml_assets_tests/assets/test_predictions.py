@@ -20,26 +20,19 @@ SCORES = "predictions/scores"
 TABLE = "flights.predictions.scores"
 
 
-@pytest.fixture
-def scored(mine: Finished) -> Finished:
-    """A finished pipeline whose champion scored what it was not trained on."""
-    assert not mine.run(SCORES, refresh=True)
-    return mine
-
-
 def slices(mine: Finished) -> dict[str | None, ledger.Slice]:
     with mine.box.lake() as con:
         found = ledger.current(con, "flights")
     return {item.partition: item for item in found if item.table == "predictions.scores"}
 
 
-def test_a_refresh_scores_what_the_champion_was_not_trained_on(scored: Finished) -> None:
+def test_a_refresh_scores_what_the_champion_was_not_trained_on(monitored: Finished) -> None:
     from ml_assets.registry.record import read_record
 
-    (version,) = scored.versions()
-    record = read_record(scored.settings.tracking_uri, version.run_id)
-    assert set(slices(scored)) == set(record.windows["test"])
-    with scored.box.lake() as con:
+    (version,) = monitored.versions()
+    record = read_record(monitored.settings.tracking_uri, version.run_id)
+    assert set(slices(monitored)) == set(record.windows["test"])
+    with monitored.box.lake() as con:
         rows = con.execute(
             f"SELECT count(*), count(DISTINCT (flight_date, carrier, flight_number, origin)),"
             f" min(score) > 0 AND max(score) < 1, bool_or(trained_on), min(model_version)"
@@ -52,54 +45,54 @@ def test_a_refresh_scores_what_the_champion_was_not_trained_on(scored: Finished)
     assert rows == (entities, entities, True, False, 1)
 
 
-def test_the_scores_are_the_models_own(scored: Finished) -> None:
-    (key,) = slices(scored)
-    (version,) = scored.versions()
-    model = load_native(scored.settings.tracking_uri, version.uri)
+def test_the_scores_are_the_models_own(monitored: Finished) -> None:
+    (key,) = slices(monitored)
+    (version,) = monitored.versions()
+    model = load_native(monitored.settings.tracking_uri, version.uri)
     names = [feature.name for feature in model.codec.features]
-    with scored.box.lake() as con:
-        rows = con.execute(entities_sql(scored.box.pipeline, names, [str(key)])).to_arrow_table()
+    with monitored.box.lake() as con:
+        rows = con.execute(entities_sql(monitored.box.pipeline, names, [str(key)])).to_arrow_table()
         stored = con.execute(
             f"SELECT score FROM {TABLE} ORDER BY flight_date, carrier, flight_number, origin"
         ).fetchnumpy()["score"]
     assert np.array_equal(model.predict(rows), stored)
 
 
-def test_scoring_again_changes_nothing_but_the_moment(scored: Finished) -> None:
-    before = slices(scored)
+def test_scoring_again_changes_nothing_but_the_moment(monitored: Finished) -> None:
+    before = slices(monitored)
     (key,) = before
-    assert not scored.run(SCORES, keys=[str(key)])
-    after = slices(scored)
+    assert not monitored.run(SCORES, keys=[str(key)])
+    after = slices(monitored)
     assert after[key].data_version == before[key].data_version
     assert after[key].sequence > before[key].sequence
-    assert not scored.run(SCORES, refresh=True)
-    assert slices(scored)[key].sequence == after[key].sequence
+    assert not monitored.run(SCORES, refresh=True)
+    assert slices(monitored)[key].sequence == after[key].sequence
 
 
 @pytest.mark.slow
-def test_a_score_that_was_given_stays_when_another_version_goes_live(scored: Finished) -> None:
+def test_a_score_that_was_given_stays_when_another_version_goes_live(monitored: Finished) -> None:
     from ml_assets.registry.versions import CHAMPION, set_alias
 
-    before = slices(scored)
-    assert not scored.run()
-    *_, second = scored.versions()
+    before = slices(monitored)
+    assert not monitored.run()
+    *_, second = monitored.versions()
     assert second.version == 2
-    set_alias(scored.settings.tracking_uri, second, CHAMPION)
-    assert not scored.run(SCORES, refresh=True)
-    assert slices(scored) == before
+    set_alias(monitored.settings.tracking_uri, second, CHAMPION)
+    assert not monitored.run(SCORES, refresh=True)
+    assert slices(monitored) == before
     # Asked for by name, the new champion scores them anew.
     (key,) = before
-    assert not scored.run(SCORES, keys=[str(key)])
-    with scored.box.lake() as con:
+    assert not monitored.run(SCORES, keys=[str(key)])
+    with monitored.box.lake() as con:
         assert con.execute(f"SELECT DISTINCT model_version FROM {TABLE}").fetchall() == [(2,)]
 
 
-def test_the_whole_loop_by_hand_leaves_the_scores_that_were_given(scored: Finished) -> None:
-    before = slices(scored)
+def test_the_whole_loop_by_hand_leaves_the_scores_that_were_given(monitored: Finished) -> None:
+    before = slices(monitored)
     # Another champion, which was trained on the other months.
-    weaken(scored)
-    assert not scored.run(SCORES, DECISION)
-    assert slices(scored) == before
+    weaken(monitored)
+    assert not monitored.run(SCORES, DECISION)
+    assert slices(monitored) == before
 
 
 def test_the_whole_loop_by_hand_waits_for_a_champion(mine: Finished) -> None:
@@ -108,19 +101,19 @@ def test_the_whole_loop_by_hand_waits_for_a_champion(mine: Finished) -> None:
     assert slices(mine) == {}
 
 
-def test_changed_features_are_scored_anew(scored: Finished) -> None:
-    before = slices(scored)
-    scored.box.edit("weather", lambda lines: [*lines[:-300], *lines[-150:]])
-    assert not scored.run(
+def test_changed_features_are_scored_anew(monitored: Finished) -> None:
+    before = slices(monitored)
+    monitored.box.edit("weather", lambda lines: [*lines[:-300], *lines[-150:]])
+    assert not monitored.run(
         "raw/weather", "cleaned/weather", "features/weather", SCORES, refresh=True
     )
     (key,) = before
-    assert slices(scored)[key].sequence > before[key].sequence
+    assert slices(monitored)[key].sequence > before[key].sequence
 
 
-def test_what_the_champion_was_trained_on_is_marked_when_asked_for(scored: Finished) -> None:
-    assert not scored.run(SCORES, keys=["2013-01"])
-    with scored.box.lake() as con:
+def test_what_the_champion_was_trained_on_is_marked_when_asked_for(monitored: Finished) -> None:
+    assert not monitored.run(SCORES, keys=["2013-01"])
+    with monitored.box.lake() as con:
         rows = con.execute(
             f"SELECT _partition, bool_and(trained_on), bool_or(trained_on) FROM {TABLE}"
             " GROUP BY 1 ORDER BY 1"
