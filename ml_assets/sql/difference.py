@@ -38,7 +38,8 @@ class Difference:
         when = f"with what was known at {cutoff.isoformat()}"
         if self.fault == "changed":
             values = f"{_shown(self.original)} became {_shown(self.rebuilt)}"
-            return f"{table}.{self.column}: {rows} differ {when}: {self.key} {values}."
+            differ = "differs" if self.rows == 1 else "differ"
+            return f"{table}.{self.column}: {rows} {differ} {when}: {self.key} {values}."
         return f"{table}: {rows} {self.fault} {when}: {self.key}."
 
 

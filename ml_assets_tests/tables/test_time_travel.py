@@ -58,10 +58,10 @@ def test_the_fault_names_count_cutoff_key_and_values(shop: Sandbox) -> None:
         travelled = travel(con, pipeline, node, ["2024-02"], cutoffs=1)
     (fault,) = travelled.faults
     (cutoff,) = travelled.cutoffs
-    assert f"differ with what was known at {cutoff.isoformat()}: (id=" in fault
+    assert f"1 row differs with what was known at {cutoff.isoformat()}: (id=" in fault
     assert " became " in fault
     assert travelled.leaking == ("paid_week",)
-    assert travelled.summary.startswith("time travel to 1 moments: 1 differences")
+    assert travelled.summary.startswith("time travel to 1 moment: 1 difference (")
 
 
 def test_a_lookback_that_is_too_short_shows(shop: Sandbox) -> None:
