@@ -11,10 +11,9 @@ from ml_assets.loop.paired import Comparison
 from ml_assets.loop.sanity import sanity
 from ml_assets.ml import split
 from ml_assets.ml.classes import codes
-from ml_assets.ml.metrics import PROBABILITIES
 from ml_assets.ml.model import vocabulary
 from ml_assets.ml.slices import slice_values
-from ml_assets.ml.training_table import LABEL, clusters
+from ml_assets.ml.training_table import clusters
 from ml_assets.tables.challenger import challenger_windows, closed_partitions
 
 if TYPE_CHECKING:
@@ -63,9 +62,6 @@ def challenge(models: Models, champion: Model, moment: datetime) -> Retrained:
     rows = past.known_facts(unseen, moment)
     if not rows.num_rows:
         return Retrained((challenger,), None, "No row that neither was trained on.")
-    if len(rows[LABEL].unique()) < 2 and declared.model.problem in PROBABILITIES:
-        reason = "The rows that neither was trained on are of one class: nothing can be compared."
-        return Retrained((challenger,), None, reason)
     classes = vocabulary(rows, (champion.trained, challenger.trained))
     seen = Comparison(
         problem=declared.model.problem,

@@ -39,7 +39,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
         )
     with contextlib.chdir(box.root), box.lake() as con:
         build_all(con, box.pipeline)
-    names = ("weekly", "auc:1")
+    names = ("weekly", "auc:1", "defs")
     return backtest(box.pipeline, box.settings, names, last=LAST, progress=ignore_waiting)
 
 
