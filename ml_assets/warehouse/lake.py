@@ -77,6 +77,8 @@ def _memory(settings: Settings) -> duckdb.DuckDBPyConnection:
         config["memory_limit"] = settings.memory
     con = duckdb.connect(":memory:", config=config)
     con.execute("SET GLOBAL TimeZone = 'UTC'")
+    # DuckDB takes a run that the UI launches for a person at a prompt.
+    con.execute("SET enable_progress_bar = false")
     return con
 
 

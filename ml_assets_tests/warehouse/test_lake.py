@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -58,6 +61,19 @@ def test_what_duckdbs_makers_have_not_signed_is_not_loaded(
         lake.execute(f"LOAD '{forged}'")
     with pytest.raises(duckdb.InvalidInputException, match="while database is running"):
         lake.execute("SET allow_unsigned_extensions = true")
+
+
+def test_a_run_that_the_ui_launches_has_no_progress_bar_in_its_log(tmp_path: Path) -> None:
+    """As in a process that Dagster starts, `__main__` has no file."""
+    script = (
+        "from ml_assets.warehouse.lake import connect\n"
+        "from ml_assets.warehouse.settings import Settings\n"
+        "with connect('flights', Settings.from_environment()) as con:\n"
+        "    bar = con.execute(\"SELECT current_setting('enable_progress_bar')\").fetchone()\n"
+        "raise SystemExit(0 if bar == (False,) else 3)\n"
+    )
+    environment = {**os.environ, "ML_ASSETS_DATA": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", script], env=environment).returncode == 0
 
 
 def test_closes_on_an_exception(settings: Settings) -> None:
