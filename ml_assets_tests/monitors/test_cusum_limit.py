@@ -47,7 +47,7 @@ def test_false_alarms_come_at_the_set_rate(rate: float) -> None:
     assert rate / 2 < np.mean(measured(16, rate)) < rate * 2
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.parametrize(
     ("rate", "references", "season"),
     [(0.25, 40, 0.0), (1.0, 100, 0.0), (4.0, 100, 0.0), (1.0, 100, 0.5)],

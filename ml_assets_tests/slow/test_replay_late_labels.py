@@ -37,7 +37,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) ->
     return replace(loaded, declaration=loaded.declaration.model_copy(update={"model": once}))
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_the_shop_learns_of_what_a_slice_can_hold_and_waits_for_the_rest(
     shop: Pipeline, tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ def run(sandbox: Sandbox) -> str:
     return answer.out
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_a_model_is_rebuilt_or_the_answer_says_why_not(tmp_path: Path) -> None:
     sandbox = shop_sandbox(tmp_path)
     assert "shop version 1 (champion)" in run(sandbox)

@@ -15,7 +15,7 @@ from ml_assets_tests.monitors.world import world
 if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.longest
 RATE = 0.1
 TERMS = Terms(problem="binary", rate=RATE, seed=0)
 REFERENCES, WINDOWS = 100, 10

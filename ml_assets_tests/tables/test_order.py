@@ -120,7 +120,7 @@ def test_any_order_gives_the_whole(
         assert built_in_order(con, box.pipeline, chosen) == whole_shop
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 @settings(max_examples=4, phases=PHASES)
 @given(chosen=orders(flights.MONTHS, 12))
 def test_any_order_gives_the_whole_sample(
