@@ -39,10 +39,9 @@ def _materialize(name: str, *selected: tuple[str, ...], tables: bool) -> None:
     settings = Settings.from_environment()
     early = prepare_early(settings.tracking_uri)
     span = refresh_tags(pipeline, settings)
+    defs = definitions([PIPELINES / name])
     with dg.DagsterInstance.get() as instance:
-        if not run_job(
-            definitions([PIPELINES / name]), f"{name}_pipeline", instance, keys, span
-        ).success:
+        if not run_job(defs, f"{name}_pipeline", instance, keys, span).success:
             sys.exit(1)
     if early is not None:
         # Only the CPU time of a process that was waited for is counted.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-import ml_assets.pipelines
 from ml_assets.component.folder import load_folder
+from ml_assets.folders import PIPELINES, pipeline_folders
 from ml_assets.tables import load
 from ml_assets.tables.build import build_window
 from ml_assets.tables.plan import Step, Stored, plan
@@ -25,6 +24,7 @@ from ml_assets.warehouse.slices import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Node, Pipeline
 
 RUN = "a run"
-PIPELINES = Path(ml_assets.pipelines.__file__).parent
-FOLDERS = sorted(path.parent for path in PIPELINES.glob("*/defs.yaml"))
+FOLDERS = pipeline_folders()
 """The repository's pipelines; the code location is not imported for them."""
 
 

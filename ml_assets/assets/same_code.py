@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING
 
 from ml_assets.assets.train import TRAINING_CODE, code_versions
 from ml_assets.tables.freshness import training_inputs
+from ml_assets.tables.pipeline import code_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
 def code_of_today(pipeline: Pipeline) -> str:
     """Return the hash of all code that a version trained now would be of."""
-    text = json.dumps(code_versions(pipeline), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return code_hash(code_versions(pipeline))
 
 
 def changed_since(pipeline: Pipeline, record: TrainingRecord) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ from ml_assets.ml.training_table import PARTITION
 from ml_assets.tables import training
 from ml_assets.tables.challenger import challenger_windows
 from ml_assets.tables.freshness import training_inputs
+from ml_assets.tables.pipeline import code_hash
 from ml_assets.tables.quality import broken_slices
 from ml_assets.tables.recipes import recipes
 from ml_assets.warehouse.lake import connect
@@ -51,7 +50,7 @@ def training_code(pipeline: Pipeline) -> str:
     spec = asdict(replace(declared.model, threads=1))
     own = {recipe.name: recipe.code for recipe in recipes(pipeline)}
     meaning = [TRAINER, spec, declared.label.table, declared.label.value, own]
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+    return code_hash(meaning)
 
 
 def question(pipeline: Pipeline) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.loop.bounds import compare, compare_calibration
 from ml_assets.loop.criterion import LOSS, Criterion, beyond, percent
-from ml_assets.loop.not_worse import beyond_chance, held, not_worse, too_noisy
+from ml_assets.loop.not_worse import beyond_chance, held, not_worse, unless_too_noisy
 from ml_assets.loop.paired import FEWEST_CLUSTERS
 from ml_assets.loop.slices import slices
 from ml_assets.ml import metrics
@@ -94,10 +94,8 @@ def _calibration(of: str, window: Comparison, spec: GateSpec) -> Criterion:
     sentence = (
         f"{said}{percent(observed)} happened, the challenger promised {percent(after)}, the "
         f"champion {percent(before)}: observed / expected is {abs(paired.difference):.2g} "
-        f"{'farther from' if farther else 'nearer to'} 1{shown}"
+        f"{'farther from' if farther else 'nearer to'} 1{shown}."
     )
+    criterion = Criterion(name, passed, numbers, sentence)
     findable = spec.calibration_margin + beyond_chance(paired)
-    if not passed or findable <= spec.slice_worse:
-        return Criterion(name, passed, numbers, f"{sentence}.")
-    lack = too_noisy(f"{findable:.2g} farther")
-    return Criterion(name, None, numbers, f"{sentence}; {lack}.")
+    return unless_too_noisy(criterion, findable, f"{findable:.2g} farther", spec)

@@ -9,7 +9,7 @@ that proves nothing is no proof, and to stop for it would never promote.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ml_assets.loop.bounds import compare
@@ -91,13 +91,16 @@ def beyond_chance(paired: Paired) -> float:
 
 def not_worse(name: str, what: str, found: Held, spec: GateSpec) -> Criterion:
     """Fail where the challenger is shown to be worse by more than the margin."""
-    words = found.words(what, spec)
-    if found.worse or found.findable <= spec.slice_worse:
-        return Criterion(name, not found.worse, found.numbers, f"{words}.")
-    lack = too_noisy(f"{percent(found.findable)} worse")
-    return Criterion(name, None, found.numbers, f"{words}; {lack}.")
+    shown = Criterion(name, not found.worse, found.numbers, f"{found.words(what, spec)}.")
+    return unless_too_noisy(shown, found.findable, f"{percent(found.findable)} worse", spec)
 
 
-def too_noisy(findable: str) -> str:
-    """Say that silence proves nothing."""
-    return f"not enough data: only {findable} would be found in nine of ten looks"
+def unless_too_noisy(shown: Criterion, findable: float, in_words: str, spec: GateSpec) -> Criterion:
+    """Return what is shown, or that there are not enough data where its silence proves nothing.
+
+    `findable` is how much worse is found in nine of ten looks, also `in_words`.
+    """
+    if not shown.passed or findable <= spec.slice_worse:
+        return shown
+    lack = f"not enough data: only {in_words} would be found in nine of ten looks."
+    return replace(shown, passed=None, sentence=f"{shown.sentence.removesuffix('.')}; {lack}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
     from ml_assets.monitors.calibration import Calibration
     from ml_assets.monitors.cusum import Cusum
-    from ml_assets.monitors.drift import Shift
+    from ml_assets.monitors.drift import Drift, Shift
     from ml_assets.monitors.joint import Joint
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.tables.views import View
@@ -46,8 +46,7 @@ def drift_found(pipeline: Pipeline, seen: View) -> list[Found]:
         _found(
             seen,
             "drift",
-            features.verdict(alarm=found.alarm) if found.enough else "not enough data",
-            f"{found.reason}; {features}" if found.enough else found.reason,
+            *_judged(found, features, found.reason, alarm=found.alarm),
             found.weighted,
             None,
             {"movers": movers},
@@ -56,8 +55,7 @@ def drift_found(pipeline: Pipeline, seen: View) -> list[Found]:
         _found(
             seen,
             "prediction_drift",
-            score.verdict(alarm=found.score_alarm) if found.enough else "not enough data",
-            f"{found.score_reason}; {score}" if found.enough else found.score_reason,
+            *_judged(found, score, found.score_reason, alarm=found.score_alarm),
             None if found.score is None else found.score.psi,
             None if found.score is None else found.score.limit,
             {},
@@ -212,6 +210,13 @@ def false_alarm_rate(pipeline: Pipeline, seen: View) -> float:
     partition is a day or a week, there are more looks, and each may be wrong less often.
     """
     return min(pipeline.declaration.monitoring.false_alarms_per_year * seen.step / YEAR, 0.5)
+
+
+def _judged(found: Drift, past: Replay, reason: str, *, alarm: bool) -> tuple[str, str]:
+    """Return the verdict and its reason, with how often the alarm would have fired before."""
+    if not found.enough:
+        return "not enough data", reason
+    return past.verdict(alarm=alarm), f"{reason}; {past}"
 
 
 def _mover(seen: View, shift: Shift) -> dict[str, Any]:

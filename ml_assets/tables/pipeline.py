@@ -69,7 +69,12 @@ class Node:
         meaning = [BUILDER, _meaning(asdict(self.declared))]
         if self.select is not None:
             meaning.append(fingerprint(self.select))
-        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+        return code_hash(meaning)
+
+
+def code_hash(meaning: object) -> str:
+    """Return a short hash of what code means, as JSON has it."""
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _meaning(value: object) -> object:

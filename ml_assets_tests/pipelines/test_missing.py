@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ml_assets.folders import PIPELINES
 from ml_assets_tests.automation.sandbox import REPOSITORY
-from ml_assets_tests.sandbox import FOLDERS, PIPELINES
+from ml_assets_tests.sandbox import FOLDERS
 
 if TYPE_CHECKING:
     from pathlib import Path
