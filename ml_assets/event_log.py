@@ -1,7 +1,7 @@
-"""Dagster's event log in SQLite files, where a batch of events costs one commit per file.
+"""Dagster's event log in SQLite files, where storing events at once costs one commit per file.
 
-The storage that comes with Dagster makes an engine and a transaction for each event, so the
-hundreds that a backfill of a year plans before its first step take as long as a step of work.
+The storage that comes with Dagster makes engines and transactions for each event, several of them
+for a materialization or a check, so that the events of a small table take longer than its work.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy.pool import NullPool
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Sequence
 
     from dagster import DagsterInstance, EventLogEntry
@@ -37,7 +38,14 @@ BATCH = "DAGSTER_EVENT_BATCH_SIZE"
 def _engine(url: str) -> sa.Engine:
     """Return the engine of a file: it keeps compiled statements, but no connection open."""
     wait = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
-    return sa.create_engine(url, poolclass=NullPool, connect_args=wait)
+    engine = sa.create_engine(url, poolclass=NullPool, connect_args=wait)
+    sa.event.listen(engine, "connect", _sync_once)
+    return engine
+
+
+def _sync_once(connection: sqlite3.Connection, _record: object) -> None:
+    # A commit syncs no more; the checkpoint does when the connection closes, right after it.
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _apart(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
@@ -86,17 +94,32 @@ class SqliteEventLog(SqliteEventLogStorage):
         """Make the storage of an instance."""
         return cls(inst_data, **config_value)
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store the event in its run's file and in the index, or in neither if that fails."""
+        with self._at_once():
+            super().store_event(event)
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store all events or, if one fails, none."""
-        with self._db_lock, ExitStack() as self._closing:
-            self._batch = {}
-            try:
-                super().store_event_batch(_apart(events))
-                # The run's own file comes first, as it does with single events.
-                for connection in self._batch.values():
-                    connection.commit()
-            finally:
-                self._batch = None
+        with self._at_once():
+            super().store_event_batch(_apart(events))
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Share a connection per file, committed at the end; within another one do nothing."""
+        with self._db_lock:
+            if self._batch is not None:
+                yield
+                return
+            with ExitStack() as self._closing:
+                self._batch = {}
+                try:
+                    yield
+                    # The run's own file comes first: it has the most events.
+                    for connection in self._batch.values():
+                        connection.commit()
+                finally:
+                    self._batch = None
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:

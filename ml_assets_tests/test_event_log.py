@@ -146,6 +146,14 @@ def test_a_batch_with_a_fault_leaves_nothing(tmp_path: Path) -> None:
         assert len(instance.all_logs(run_id, of_type=kind)) == 2 * count
 
 
+def test_an_event_is_in_its_file_and_not_in_a_log_that_no_commit_syncs(tmp_path: Path) -> None:
+    with opened(tmp_path / "home", OURS) as instance:
+        run_id = run(instance)
+        files = {path.name for path in (tmp_path / "home").rglob("*.db*")}
+    assert {f"{run_id}.db", "index.db"} <= files
+    assert not {f"{name}-wal" for name in (f"{run_id}.db", "index.db")} & files
+
+
 @pytest.mark.slow
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     with opened(tmp_path / "home", OURS):
