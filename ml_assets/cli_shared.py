@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import getpass
 import os
@@ -26,6 +27,8 @@ COLLECT_AFTER = 50_000
 def collect_seldom() -> None:
     """Let the garbage collector leave alone what imports make: nearly all of it stays."""
     gc.set_threshold(COLLECT_AFTER)
+    # A process that ends would look through all of it again, for a second or two.
+    atexit.register(gc.freeze)
 
 
 def pipeline_named(name: str) -> Pipeline:
