@@ -27,7 +27,8 @@ from ml_assets.sql.names import literal, quote
 from ml_assets.tables import folder
 from ml_assets.tables.declaration import Declaration
 from ml_assets.tables.metrics import declared_metrics
-from ml_assets.tables.training import feature_names, training_sql
+from ml_assets.tables.spine import feature_names
+from ml_assets.tables.training import training_sql
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.slices import content_hash
 

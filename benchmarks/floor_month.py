@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from ml_assets.sql.names import columns, literal
-from ml_assets.tables.training import entities_sql, feature_names, labels_sql, spine
+from ml_assets.tables.entities import entities_sql
+from ml_assets.tables.labels import labels_sql
+from ml_assets.tables.spine import feature_names, spine
 
 if TYPE_CHECKING:
     from benchmarks.floor import Floor

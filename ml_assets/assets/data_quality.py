@@ -17,8 +17,8 @@ from ml_assets.tables.findings import findings_table, newest_windows, read_findi
 from ml_assets.tables.overdue import FRESHNESS, expected, freshness_found
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import QUALITY, built, due_quality, quality_found, quality_inputs
+from ml_assets.tables.spine import spine
 from ml_assets.tables.stretches import stretches
-from ml_assets.tables.training import spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
 

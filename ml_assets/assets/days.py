@@ -16,8 +16,8 @@ from ml_assets.tables.known_labels import known_at
 from ml_assets.tables.monitored import count_window, days_table, due_days, scoring_versions
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.scores import scores_table
+from ml_assets.tables.spine import spine
 from ml_assets.tables.stretches import build_together
-from ml_assets.tables.training import spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
 

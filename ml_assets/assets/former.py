@@ -14,8 +14,9 @@ from ml_assets.assets.gate_window import Rows
 from ml_assets.errors import StorageError
 from ml_assets.ml.training_table import partitions_of
 from ml_assets.sql.names import columns
+from ml_assets.tables.entities import entities_sql
 from ml_assets.tables.plan import Stored
-from ml_assets.tables.training import entities_sql, feature_names, spine
+from ml_assets.tables.spine import feature_names, spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect
 

@@ -18,7 +18,8 @@ from ml_assets.ml.model import vocabulary
 from ml_assets.ml.slices import slice_values
 from ml_assets.ml.training_table import clusters, spread
 from ml_assets.tables.challenger import closed_partitions, label_times
-from ml_assets.tables.training import feature_names, read
+from ml_assets.tables.spine import feature_names
+from ml_assets.tables.training import read
 from ml_assets.warehouse.lake import connect
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import train, training_code
 from ml_assets.assets.training_set import NAME as TRAINING_SET
 from ml_assets.assets.training_set import Reading, reading
-from ml_assets.tables.training import feature_names
+from ml_assets.tables.spine import feature_names
 from ml_assets.warehouse.settings import Settings
 from ml_assets.words import counted
 

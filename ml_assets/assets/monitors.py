@@ -23,8 +23,8 @@ from ml_assets.tables.findings import (
 )
 from ml_assets.tables.monitored import days_table
 from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.spine import spine
 from ml_assets.tables.stretches import stretches
-from ml_assets.tables.training import spine
 from ml_assets.tables.views import View, views
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings

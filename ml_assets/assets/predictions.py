@@ -18,8 +18,8 @@ from ml_assets.errors import DataError
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import QUALITY, broken_slices
 from ml_assets.tables.scores import Scorer, score_window, scores_table
+from ml_assets.tables.spine import spine
 from ml_assets.tables.stretches import build_together
-from ml_assets.tables.training import spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.snapshots import current_snapshot

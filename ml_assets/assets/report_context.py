@@ -18,8 +18,9 @@ from ml_assets.reports.context import (
 )
 from ml_assets.sql.tables import CleanedTable, FeatureTable
 from ml_assets.tables.quality import broken_slices
+from ml_assets.tables.spine import spine
 from ml_assets.tables.summary import all_totals
-from ml_assets.tables.training import spine, summarise
+from ml_assets.tables.training import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

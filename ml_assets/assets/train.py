@@ -13,6 +13,7 @@ from ml_assets.tables.freshness import training_inputs
 from ml_assets.tables.pipeline import code_hash
 from ml_assets.tables.quality import broken_slices
 from ml_assets.tables.recipes import recipes
+from ml_assets.tables.spine import feature_names
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.slices import content_hash
 from ml_assets.warehouse.turn import file_turn
@@ -96,7 +97,7 @@ def train(
     """
     from ml_assets.ml import fit
 
-    names = training.feature_names(pipeline)
+    names = feature_names(pipeline)
     table, digest = read_at(pipeline, settings, snapshot, as_of, names)
     spec = pipeline.declaration.model
     windows = windows_of(pipeline, table, as_of, challenges=challenges)

@@ -20,7 +20,8 @@ from ml_assets.loop.history import minute
 from ml_assets.tables.freshness import require_one_version
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import broken_slices
-from ml_assets.tables.training import TrainingSet, spine, summarise
+from ml_assets.tables.spine import spine
+from ml_assets.tables.training import TrainingSet, summarise
 from ml_assets.tables.world import forget_worlds
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings

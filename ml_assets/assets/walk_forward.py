@@ -11,7 +11,7 @@ from ml_assets.assets.train import read_at, training_code
 from ml_assets.assets.training_set import reading
 from ml_assets.tables.metrics import declared_metrics
 from ml_assets.tables.recipes import recipes
-from ml_assets.tables.training import feature_names
+from ml_assets.tables.spine import feature_names
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.turn import file_turn
 

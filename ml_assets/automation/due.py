@@ -16,7 +16,7 @@ from ml_assets.tables.freshness import training_tables
 from ml_assets.tables.load import fingerprints
 from ml_assets.tables.plan import Step, Stored, plan
 from ml_assets.tables.scores import scores_table
-from ml_assets.tables.training import spine
+from ml_assets.tables.spine import spine
 from ml_assets.tables.visibility import slice_keys
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import promotions

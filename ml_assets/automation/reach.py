@@ -19,7 +19,7 @@ from ml_assets.tables.load import fingerprints
 from ml_assets.tables.monitored import due_days
 from ml_assets.tables.plan import Stored, plan
 from ml_assets.tables.quality import due_quality
-from ml_assets.tables.training import spine
+from ml_assets.tables.spine import spine
 from ml_assets.tables.visibility import slice_keys
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect

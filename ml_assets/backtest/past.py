@@ -18,10 +18,12 @@ from ml_assets.ml.classes import classes_of
 from ml_assets.ml.training_table import CLUSTER, LABEL, LABEL_KNOWN_AT, PARTITION, PREDICTION_TIME
 from ml_assets.sql.names import columns, literal, quote
 from ml_assets.sql.windows import instant
+from ml_assets.tables.entities import entities_sql
 from ml_assets.tables.freshness import require_one_version, training_tables
 from ml_assets.tables.label_delay import settled_until
+from ml_assets.tables.labels import labels_sql
 from ml_assets.tables.plan import WHOLE, Stored
-from ml_assets.tables.training import entities_sql, feature_names, labels_sql, spine
+from ml_assets.tables.spine import feature_names, spine
 from ml_assets.tables.visibility import buildable_at
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.lake import connect

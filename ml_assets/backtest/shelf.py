@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 TRAINING = (
     "ml/*.py",
-    "tables/training.py",
+    "tables/entities.py",
+    "tables/labels.py",
+    "tables/spine.py",
     "tables/visibility.py",
     "backtest/past.py",
     "backtest/models.py",

@@ -11,10 +11,10 @@ from ml_assets.errors import DeclarationError
 from ml_assets.ml import tune
 from ml_assets.sql.names import quote
 from ml_assets.sql.tables import CleanedTable, RawTable
-from ml_assets.tables import training
 from ml_assets.tables.load import source_of
 from ml_assets.tables.metrics import declared_metrics
 from ml_assets.tables.recipes import recipes
+from ml_assets.tables.spine import feature_names
 from ml_assets.tables.visibility import lookahead, lookback
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def check(pipeline: Pipeline) -> None:
         else:
             lookback(node)
             lookahead(node)
-    training.feature_names(pipeline)
+    feature_names(pipeline)
     declared_metrics(pipeline)
     recipes(pipeline)
     tune.start(pipeline.declaration.model)

@@ -9,8 +9,8 @@ from ml_assets.lineage.lookup import matching, records
 from ml_assets.lineage.names import SCORES
 from ml_assets.sql.names import literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable
+from ml_assets.tables.labels import label_type
 from ml_assets.tables.quality import broken_slices
-from ml_assets.tables.training import label_type
 from ml_assets.warehouse.slices import stored_columns
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ml_assets.errors import DataError, DeclarationError
 from ml_assets.lineage.lookup import matching, records, rejection
 from ml_assets.sql.names import columns, qualified, quote
 from ml_assets.sql.types import is_number
-from ml_assets.tables.training import spine
+from ml_assets.tables.spine import spine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

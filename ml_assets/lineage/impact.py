@@ -25,7 +25,7 @@ from ml_assets.lineage.reach import Reach
 from ml_assets.lineage.registered import Registered, registered, training_rows
 from ml_assets.lineage.start import start_of
 from ml_assets.tables.findings import MONITORS, read_findings
-from ml_assets.tables.training import spine
+from ml_assets.tables.spine import spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import promotions
 from ml_assets.warehouse.lake import connect

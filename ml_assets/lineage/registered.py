@@ -10,7 +10,8 @@ import duckdb
 
 from ml_assets.errors import StorageError, TrackingError
 from ml_assets.sql.windows import instant
-from ml_assets.tables.training import spine, training_sql
+from ml_assets.tables.spine import spine
+from ml_assets.tables.training import training_sql
 from ml_assets.warehouse.lake import connect
 
 if TYPE_CHECKING:

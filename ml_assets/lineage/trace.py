@@ -21,7 +21,7 @@ from ml_assets.lineage.rows import Reader, StoredRows, with_changes
 from ml_assets.sql.names import qualified
 from ml_assets.sql.tables import CleanedTable, FeatureTable
 from ml_assets.tables.plan import Stored
-from ml_assets.tables.training import spine
+from ml_assets.tables.spine import spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import decisions, promotions
 from ml_assets.warehouse.lake import connect

@@ -15,7 +15,7 @@ from ml_assets.sql.names import qualified
 from ml_assets.sql.windows import instant
 from ml_assets.tables.answered import answered
 from ml_assets.tables.findings import MONITORS
-from ml_assets.tables.training import outcomes_sql
+from ml_assets.tables.outcomes import outcomes_sql
 from ml_assets.warehouse.appended import decisions, promotions
 
 if TYPE_CHECKING:

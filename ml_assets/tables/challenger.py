@@ -12,8 +12,10 @@ from ml_assets.ml import split
 from ml_assets.ml.training_table import LABEL_KNOWN_AT, partitions_of
 from ml_assets.sql.names import columns, qualified, quote
 from ml_assets.sql.windows import instant
+from ml_assets.tables.labels import labels_sql
 from ml_assets.tables.quality import broken_slices
-from ml_assets.tables.training import apart, labels_sql, spine
+from ml_assets.tables.spine import spine
+from ml_assets.tables.training import apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.tables.plan import WHOLE
 from ml_assets.tables.scores import MODEL, feature_inputs, scores_table
-from ml_assets.tables.training import spine
+from ml_assets.tables.spine import spine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

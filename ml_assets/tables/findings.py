@@ -14,8 +14,8 @@ from ml_assets.sql.names import qualified, quote
 from ml_assets.sql.windows import instant
 from ml_assets.tables.built import Built, in_one_transaction
 from ml_assets.tables.derived import Derived
+from ml_assets.tables.spine import spine
 from ml_assets.tables.store import store_slices
-from ml_assets.tables.training import spine
 from ml_assets.warehouse.slices import PARTITION, stored_columns
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ml_assets.sql.names import qualified, quote
+from ml_assets.sql.tables import CleanedTable
+from ml_assets.sql.windows import instant
 from ml_assets.tables.label_delay import settled_until
-from ml_assets.tables.training import known_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,5 +41,17 @@ class KnownLabels:
 
 def known_at(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> KnownLabels:
     """Return what is known of the labels at `as_of`."""
-    counts = known_labels(con, pipeline, as_of)
+    counts = _count(con, pipeline, as_of)
     return KnownLabels(as_of, counts, settled_until(con, pipeline, as_of))
+
+
+def _count(con: DuckDBPyConnection, pipeline: Pipeline, as_of: datetime) -> dict[str, int]:
+    """Return how many labels of each partition are known at `as_of`."""
+    node = pipeline.node(pipeline.declaration.label.table)
+    if not isinstance(node.declared, CleanedTable):
+        raise TypeError(f"{node.dotted} cannot be a label's table")
+    rows = con.execute(
+        f"SELECT coalesce(_partition, ''), count(*) FROM {qualified(pipeline.name, *node.name)}"
+        f" WHERE {quote(node.declared.known_at or '')} <= {instant(as_of)} GROUP BY 1"
+    ).fetchall()
+    return dict(rows)

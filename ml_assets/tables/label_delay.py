@@ -9,8 +9,9 @@ import numpy as np
 
 from ml_assets.sql.names import columns, qualified, quote
 from ml_assets.sql.windows import instant
+from ml_assets.tables.labels import labels_sql
 from ml_assets.tables.plan import Stored
-from ml_assets.tables.training import labels_sql, spine
+from ml_assets.tables.spine import spine
 from ml_assets.tables.visibility import lookahead, slice_keys
 from ml_assets.warehouse import ledger
 

@@ -10,7 +10,7 @@ from ml_assets.ml.declared import CLASSES, GIVEN, DeclaredMetric
 from ml_assets.ml.metrics import METRICS
 from ml_assets.ml.training_table import MULTICLASS
 from ml_assets.sql.tables import FeatureTable
-from ml_assets.tables.training import spine
+from ml_assets.tables.spine import spine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

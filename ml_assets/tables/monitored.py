@@ -17,10 +17,11 @@ from ml_assets.tables.answered import answered
 from ml_assets.tables.built import Built, in_one_transaction
 from ml_assets.tables.derived import Derived
 from ml_assets.tables.due_scores import changed_inputs, score_features
+from ml_assets.tables.outcomes import outcomes_sql
 from ml_assets.tables.plan import WHOLE, Stored
 from ml_assets.tables.scores import scores_table
+from ml_assets.tables.spine import spine
 from ml_assets.tables.store import store_slices
-from ml_assets.tables.training import outcomes_sql, spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.slices import PARTITION
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ml_assets.tables.findings import Found
-from ml_assets.tables.training import spine
+from ml_assets.tables.spine import spine
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,10 +11,11 @@ from ml_assets.monitors.absences import Absences, of_days
 from ml_assets.monitors.days import is_score
 from ml_assets.monitors.quality import missing
 from ml_assets.sql.names import literal, quote
+from ml_assets.tables.entities import entities_sql
 from ml_assets.tables.findings import Found, findings_table, read_findings
 from ml_assets.tables.plan import WHOLE
 from ml_assets.tables.scores import MODEL, feature_inputs
-from ml_assets.tables.training import entities_sql, spine
+from ml_assets.tables.spine import spine
 from ml_assets.warehouse.slices import PARTITION
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from ml_assets.errors import DeclarationError
 from ml_assets.ml.candidates import BUILT_IN
 from ml_assets.ml.custom import CLASSES, FIT, PREDICT, Recipe
 from ml_assets.ml.training_table import MULTICLASS
-from ml_assets.tables.training import feature_names, spine
+from ml_assets.tables.spine import feature_names, spine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

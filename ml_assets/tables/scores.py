@@ -16,9 +16,10 @@ from ml_assets.sql.names import columns, literal, quote
 from ml_assets.sql.windows import instant
 from ml_assets.tables.built import Built, in_one_transaction
 from ml_assets.tables.derived import Derived
+from ml_assets.tables.entities import entities_sql
 from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.spine import spine
 from ml_assets.tables.store import store_slices
-from ml_assets.tables.training import entities_sql, spine
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.slices import PARTITION
 from ml_assets.warehouse.snapshots import current_snapshot

@@ -16,7 +16,7 @@ import pytest
 from ml_assets.assets.train import code_versions, read_at, training_code
 from ml_assets.registry.package import load_native
 from ml_assets.registry.record import read_record
-from ml_assets.tables.training import feature_names
+from ml_assets.tables.spine import feature_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

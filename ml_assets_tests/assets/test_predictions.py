@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml_assets.registry.package import load_native
-from ml_assets.tables.training import entities_sql
+from ml_assets.tables.entities import entities_sql
 from ml_assets.warehouse import ledger
 from ml_assets_tests.assets.contenders import weaken
 from ml_assets_tests.assets.test_decision import DECISION

@@ -15,7 +15,7 @@ from ml_assets.assets.train import code_versions, study_of, train, training_code
 from ml_assets.component.folder import load_folder
 from ml_assets.errors import StorageError
 from ml_assets.registry.record import TrainingRecord, environment, read_record
-from ml_assets.tables.training import feature_names
+from ml_assets.tables.spine import feature_names
 from ml_assets_tests.sandbox import example, ignore_waiting
 
 if TYPE_CHECKING:

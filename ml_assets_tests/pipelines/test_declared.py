@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ml_assets.sql.lineage import column_lineage
 from ml_assets.sql.rules import row_rules
 from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable
-from ml_assets.tables.training import feature_names
+from ml_assets.tables.spine import feature_names
 from ml_assets.tables.visibility import lookback
 
 if TYPE_CHECKING:

@@ -31,8 +31,9 @@ from ml_assets.monitors.reference import make_reference
 from ml_assets.monitors.statistics import statistics
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.recipes import recipes
+from ml_assets.tables.spine import feature_names
 from ml_assets.tables.summary import table_metadata
-from ml_assets.tables.training import feature_names, read
+from ml_assets.tables.training import read
 from ml_assets.warehouse import ledger
 from ml_assets_tests.cdnow import dataset, master, sample, write_shop
 from ml_assets_tests.sandbox import build_all, example, planned

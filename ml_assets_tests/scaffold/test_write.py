@@ -17,7 +17,8 @@ from ml_assets.scaffold.choose import Said, draft_from
 from ml_assets.scaffold.table import read_table
 from ml_assets.scaffold.write import write_pipeline
 from ml_assets.sql.tables import CleanedTable
-from ml_assets.tables.training import feature_names, summarise
+from ml_assets.tables.spine import feature_names
+from ml_assets.tables.training import summarise
 from ml_assets_tests.sandbox import Sandbox, build_all
 from ml_assets_tests.scaffold.tables import write_orders, write_rows
 

@@ -18,7 +18,8 @@ from ml_assets.monitors.findings import Terms
 from ml_assets.monitors.reference import make_reference
 from ml_assets.monitors.resample import WEEK, draw_windows
 from ml_assets.monitors.residuals import Residuals, between_days, residuals
-from ml_assets.tables.training import feature_names, read
+from ml_assets.tables.spine import feature_names
+from ml_assets.tables.training import read
 from ml_assets_tests.monitors.judged import judged
 from ml_assets_tests.sandbox import Sandbox, build_all, example
 

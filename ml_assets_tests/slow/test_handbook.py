@@ -25,7 +25,8 @@ from ml_assets.ml.linear import Linear
 from ml_assets.ml.training_table import CLUSTER, labels
 from ml_assets.ml.tune import start
 from ml_assets.tables.metrics import declared_metrics
-from ml_assets.tables.training import feature_names, read
+from ml_assets.tables.spine import feature_names
+from ml_assets.tables.training import read
 from ml_assets_tests.payments import write_payments
 from ml_assets_tests.sandbox import build
 

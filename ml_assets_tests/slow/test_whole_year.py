@@ -14,7 +14,8 @@ from ml_assets.ml.training_table import labels
 from ml_assets.ml.walk import Walk, walk
 from ml_assets.registry.package import load_native
 from ml_assets.registry.record import read_record
-from ml_assets.tables.training import feature_names, read
+from ml_assets.tables.spine import feature_names
+from ml_assets.tables.training import read
 from ml_assets_tests.assets.running import prove
 from ml_assets_tests.finished import Finished
 from ml_assets_tests.sandbox import Sandbox, build_all, example

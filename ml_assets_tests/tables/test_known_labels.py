@@ -166,7 +166,7 @@ def test_training_sets_hold_just_the_labels_that_are_known(
         # It shrinks by just what a world that knows at once learns in the time of the delay.
         assert known == immediate.known(now - world.delay)
         assert known.keys() <= immediate.known(now).keys()
-        assert training.known_labels(con, pipeline, now) == {
+        assert known_at(con, pipeline, now).counts == {
             month: n for month in world.orders if (n := len(world.known(now, month)))
         }
         if known:

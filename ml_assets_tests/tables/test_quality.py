@@ -10,8 +10,9 @@ from ml_assets.monitors.binning import Bins
 from ml_assets.monitors.days import SCORE
 from ml_assets.monitors.quality import missing
 from ml_assets.monitors.reference import Reference
+from ml_assets.tables.entities import entities_sql
 from ml_assets.tables.quality import absences, null_shares, quality_found
-from ml_assets.tables.training import entities_sql, feature_names
+from ml_assets.tables.spine import feature_names
 from ml_assets_tests.monitors.world import world
 from ml_assets_tests.sample import MONTHS
 from ml_assets_tests.sandbox import build

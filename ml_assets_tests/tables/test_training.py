@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_assets.errors import DataError, DeclarationError
-from ml_assets.tables.training import feature_names, read, summarise
+from ml_assets.tables.spine import feature_names
+from ml_assets.tables.training import read, summarise
 from ml_assets_tests.shop import DAYS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from ml_assets import clock
 from ml_assets.errors import DeclarationError
-from ml_assets.tables.training import labels_sql
+from ml_assets.tables.labels import labels_sql
 from ml_assets.tables.visibility import (
     driving,
     lookahead,
