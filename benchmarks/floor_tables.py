@@ -10,7 +10,7 @@ from ml_assets.sources.load import load
 from ml_assets.sql import windows
 from ml_assets.sql.names import literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable, RawTable
-from ml_assets.tables.load import source_of
+from ml_assets.tables.sources import source_of
 from ml_assets.tables.visibility import visible
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from ml_assets.folders import PIPELINES, pipeline_folders
 from ml_assets.tables import load
 from ml_assets.tables.build import build_window
 from ml_assets.tables.plan import Step, Stored, plan
+from ml_assets.tables.sources import fingerprints
 from ml_assets.tables.stretches import build_together, driving_rows
 from ml_assets.tables.visibility import slice_keys
 from ml_assets.warehouse import ledger
@@ -193,7 +194,7 @@ def build_all(con: DuckDBPyConnection, pipeline: Pipeline) -> None:
 def planned(con: DuckDBPyConnection, pipeline: Pipeline) -> list[Step]:
     """Return what a refresh would build."""
     stored = Stored(ledger.current(con, pipeline.name))
-    return plan(pipeline, stored, load.fingerprints(pipeline))
+    return plan(pipeline, stored, fingerprints(pipeline))
 
 
 def refresh(con: DuckDBPyConnection, pipeline: Pipeline) -> list[tuple[str, str | None]]:

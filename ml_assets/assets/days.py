@@ -12,8 +12,9 @@ from ml_assets.assets.shell import lake_of
 from ml_assets.assets.slices import keys_of, reported, run_id
 from ml_assets.assets.step import step_asset
 from ml_assets.errors import TrackingError
+from ml_assets.tables.days import days_table
 from ml_assets.tables.known_labels import known_at
-from ml_assets.tables.monitored import count_window, days_table, due_days, scoring_versions
+from ml_assets.tables.monitored import count_window, due_days, scoring_versions
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.scores import scores_table
 from ml_assets.tables.spine import spine

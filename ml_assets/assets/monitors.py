@@ -13,6 +13,7 @@ from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import REFRESH_TAG, keys_of, run_id
 from ml_assets.assets.step import step_asset
 from ml_assets.ml.metrics import PROBABILITIES
+from ml_assets.tables.days import days_table
 from ml_assets.tables.findings import (
     MONITOR,
     Found,
@@ -21,7 +22,6 @@ from ml_assets.tables.findings import (
     read_findings,
     store_findings,
 )
-from ml_assets.tables.monitored import days_table
 from ml_assets.tables.plan import WHOLE, Stored
 from ml_assets.tables.spine import spine
 from ml_assets.tables.stretches import stretches

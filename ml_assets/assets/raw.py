@@ -19,6 +19,7 @@ from ml_assets.assets.slices import (
 from ml_assets.errors import MLAssetsError
 from ml_assets.tables import load
 from ml_assets.tables.plan import Stored
+from ml_assets.tables.sources import fingerprint_of
 from ml_assets.tables.stretches import build_together
 from ml_assets.tables.summary import table_metadata
 from ml_assets.warehouse import ledger
@@ -102,7 +103,7 @@ def _undeclared(
     key = asset_key(pipeline, *node.name)
     if loading is None:
         said = latest_check(context.instance, dg.AssetCheckKey(key, UNDECLARED))
-        source = load.fingerprint_of(node)
+        source = fingerprint_of(node)
         if said is not None and said.values.get(SOURCE) == source:
             return _verdict(key, source, said.values[COLUMNS])
         # The run that loaded it was killed before it could say so.

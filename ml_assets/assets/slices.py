@@ -10,8 +10,8 @@ import dagster as dg
 
 from ml_assets.assets.shell import ACCOUNTING, CHECKS, asset_key, checks_of
 from ml_assets.tables.built import Built, SliceFaultError
-from ml_assets.tables.load import fingerprint_of
 from ml_assets.tables.plan import plan
+from ml_assets.tables.sources import fingerprint_of
 from ml_assets.tables.visibility import slice_keys
 
 if TYPE_CHECKING:

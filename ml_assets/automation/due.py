@@ -13,9 +13,9 @@ from ml_assets.errors import StorageError
 from ml_assets.loop.history import active
 from ml_assets.tables.findings import MONITORS, findings_table
 from ml_assets.tables.freshness import training_tables
-from ml_assets.tables.load import fingerprints
 from ml_assets.tables.plan import Step, Stored, plan
 from ml_assets.tables.scores import scores_table
+from ml_assets.tables.sources import fingerprints
 from ml_assets.tables.spine import spine
 from ml_assets.tables.visibility import slice_keys
 from ml_assets.warehouse import ledger

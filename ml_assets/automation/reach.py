@@ -15,10 +15,10 @@ from ml_assets.assets.scorings import due_scorings
 from ml_assets.errors import MLAssetsError
 from ml_assets.tables.findings import CHANGES
 from ml_assets.tables.known_labels import known_at
-from ml_assets.tables.load import fingerprints
 from ml_assets.tables.monitored import due_days
 from ml_assets.tables.plan import Stored, plan
 from ml_assets.tables.quality import due_quality
+from ml_assets.tables.sources import fingerprints
 from ml_assets.tables.spine import spine
 from ml_assets.tables.visibility import slice_keys
 from ml_assets.warehouse import ledger

@@ -11,9 +11,9 @@ from ml_assets.errors import DeclarationError
 from ml_assets.ml import tune
 from ml_assets.sql.names import quote
 from ml_assets.sql.tables import CleanedTable, RawTable
-from ml_assets.tables.load import source_of
 from ml_assets.tables.metrics import declared_metrics
 from ml_assets.tables.recipes import recipes
+from ml_assets.tables.sources import source_of
 from ml_assets.tables.spine import feature_names
 from ml_assets.tables.visibility import lookahead, lookback
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ml_assets.errors import DataError
 from ml_assets.sources.load import load
-from ml_assets.sources.resolve import resolve
 from ml_assets.sql import windows
 from ml_assets.sql.accounting import Accounting, nothing
 from ml_assets.sql.names import literal, quote
-from ml_assets.sql.tables import RawTable
 from ml_assets.tables.built import Built, in_one_transaction, refuse
 from ml_assets.tables.faults import too_many, volume_faults
 from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.sources import fingerprint_of, raw_table, source_of
 from ml_assets.tables.store import store_slices
 from ml_assets.tables.visibility import slice_variables
 from ml_assets.warehouse import ledger
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.sources.base import Source, Span
+    from ml_assets.sources.base import Span
     from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Node, Pipeline
 
@@ -48,24 +46,6 @@ class Loading:
     warnings: tuple[str, ...]
 
 
-def source_of(node: Node) -> Source:
-    """Return the source of a raw table; raises DeclarationError where it is declared wrong."""
-    return resolve(_raw(node).source, node.folder)
-
-
-def fingerprints(pipeline: Pipeline) -> dict[str, str]:
-    """Return what the source of every raw table delivers now, by the table's name."""
-    return {node.table: fingerprint_of(node) for node in pipeline.ordered if node.layer == "raw"}
-
-
-def fingerprint_of(node: Node) -> str:
-    """Return the identity of what a raw table's source delivers now; DataError names the table."""
-    try:
-        return source_of(node).fingerprint()
-    except DataError as fault:
-        raise DataError(f"{node.dotted}: {fault.fact}", fault.hint) from fault
-
-
 def read_source(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
@@ -79,7 +59,7 @@ def read_source(
     source = source_of(node)
     # Taken before the read: rows that arrive meanwhile make the table stale, never unnoticed.
     fingerprint = fingerprint_of(node)
-    table = _raw(node)
+    table = raw_table(node)
     spans = _spans(pipeline, node, keys)
     result = load(con, source, table, node.dotted, LOADED, spans)
     con.execute(slice_variables(pipeline, None))
@@ -229,9 +209,3 @@ def _rejected_faults(
         [partition],
     ).fetchall()
     return too_many(node.dotted, accounting.rejected, accounting.rows, limit, found)
-
-
-def _raw(node: Node) -> RawTable:
-    if not isinstance(node.declared, RawTable):
-        raise TypeError(f"{node.dotted} is no raw table")
-    return node.declared

@@ -1,26 +1,23 @@
-"""monitoring.days: the sufficient statistics of what was scored, one row per day and version."""
+"""Count what was scored into monitoring.days, slice by slice, with the labels that are known."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml_assets.ml.training_table import MULTICLASS
-from ml_assets.monitors.days import SUMS, Days
+from ml_assets.monitors.days import Days
 from ml_assets.monitors.statistics import statistics
 from ml_assets.sql.accounting import all_kept
-from ml_assets.sql.names import columns, qualified, quote
+from ml_assets.sql.names import qualified, quote
 from ml_assets.tables.answered import answered
 from ml_assets.tables.built import Built, in_one_transaction
-from ml_assets.tables.derived import Derived
+from ml_assets.tables.days import COUNTER, days_arrow, days_table
 from ml_assets.tables.due_scores import changed_inputs, score_features
 from ml_assets.tables.outcomes import outcomes_sql
 from ml_assets.tables.plan import WHOLE, Stored
 from ml_assets.tables.scores import scores_table
-from ml_assets.tables.spine import spine
 from ml_assets.tables.store import store_slices
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.slices import PARTITION
@@ -30,29 +27,12 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.ml.training_table import Floats
     from ml_assets.monitors.reference import Reference
     from ml_assets.tables.known_labels import KnownLabels
     from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Pipeline
 
-COUNTER = "days 2"
-"""Raised when the platform changes what it counts."""
-HISTOGRAMS = "MAP(VARCHAR, BIGINT[])"
-CLASSES = "MAP(VARCHAR, DOUBLE[])"
 _RELATION = "_days"
-
-
-def days_table(pipeline: Pipeline) -> Derived:
-    """Return the declaration of monitoring.days."""
-    types = {
-        "model_version": "INTEGER",
-        "date": "DATE",
-        **dict.fromkeys(SUMS, "DOUBLE"),
-        "histograms": HISTOGRAMS,
-        **({"classes": CLASSES} if _several(pipeline) else {}),
-    }
-    return Derived("monitoring", "days", types, COUNTER, spine(pipeline)[0].partitioned)
 
 
 def due_days(
@@ -111,12 +91,14 @@ def _count(
     stored = Stored(ledger.current(con, pipeline.name))
     keys = window.keys if window else (None,)
     rows: dict[str | None, int] = {}
-    counted = [_arrow(0, Days.empty(), None)]
+    counted = [days_arrow(0, Days.empty(), None)]
     if scored is not None:
         version, reference = scored
         for key, outcomes in _outcomes(con, pipeline, reference, known, window):
             rows[key] = outcomes.num_rows
-            counted.append(_arrow(version, _statistics(pipeline, outcomes, reference, known), key))
+            counted.append(
+                days_arrow(version, _statistics(pipeline, outcomes, reference, known), key)
+            )
     con.register(_RELATION, pa.concat_tables(counted))
     return store_slices(
         con,
@@ -150,25 +132,6 @@ def _outcomes(
         yield key, rows.filter(pc.equal(rows[PARTITION], key))
 
 
-def read_days(con: DuckDBPyConnection, pipeline: Pipeline, version: int) -> Days:
-    """Return all days that `version` scored."""
-    table = qualified(pipeline.name, "monitoring", "days")
-    names = ["date", *SUMS, "histograms", *(["classes"] if _several(pipeline) else [])]
-    rows = con.execute(
-        # What was counted before labels were awaited waits for all of them.
-        f"SELECT {columns(names)} FROM (SELECT * REPLACE"
-        f" (coalesce(awaited, rows - labelled) AS awaited) FROM {table})"
-        " WHERE model_version = ? ORDER BY date",
-        [version],
-    ).to_arrow_table()
-    return Days(
-        dates=rows["date"].to_numpy().astype("datetime64[D]"),
-        histograms=_stacked(rows["histograms"]),
-        classes=_stacked(rows["classes"]) if _several(pipeline) else {},
-        **{name: rows[name].to_numpy() for name in SUMS},
-    )
-
-
 def scoring_versions(con: DuckDBPyConnection, pipeline: Pipeline) -> dict[str | None, int]:
     """Return by slice the version that scored it, where that was not trained on all of it."""
     scores = qualified(pipeline.name, "predictions", "scores")
@@ -193,41 +156,6 @@ def _statistics(
         reference.bins,
         known.settled,
         found.classes,
-    )
-
-
-def _several(pipeline: Pipeline) -> bool:
-    return pipeline.declaration.model.problem == MULTICLASS
-
-
-def _stacked(maps: pa.ChunkedArray) -> dict[str, Floats]:
-    """Return the arrays of each name, one per day; zeros where a day has none of it."""
-    each = [dict(found) for found in maps.to_pylist()]
-    shapes = {name: len(values) for found in each for name, values in found.items()}
-    return {
-        name: np.array([found.get(name, [0.0] * count) for found in each], np.float64)
-        for name, count in shapes.items()
-    }
-
-
-def _arrow(version: int, days: Days, key: str | None) -> pa.Table:
-    maps = [
-        [(name, counts[day].astype(np.int64).tolist()) for name, counts in days.histograms.items()]
-        for day in range(len(days))
-    ]
-    sums = [
-        [(name, values[day].tolist()) for name, values in days.classes.items()]
-        for day in range(len(days))
-    ]
-    return pa.table(
-        {
-            PARTITION: pa.array([key] * len(days), pa.string()),
-            "model_version": pa.array([version] * len(days), pa.int32()),
-            "date": pa.array(days.dates.astype("datetime64[D]")),
-            **{name: pa.array(getattr(days, name)) for name in SUMS},
-            "histograms": pa.array(maps, pa.map_(pa.string(), pa.list_(pa.int64()))),
-            "classes": pa.array(sums, pa.map_(pa.string(), pa.list_(pa.float64()))),
-        }
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import StorageError
-from ml_assets.tables.load import fingerprints
 from ml_assets.tables.plan import Stored, plan
+from ml_assets.tables.sources import fingerprints
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import last_live, promotions
 from ml_assets.warehouse.lake import connect

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml_assets.sql.names import qualified
-from ml_assets.tables.monitored import read_days
+from ml_assets.tables.days import read_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 from ml_assets import clock
 from ml_assets.monitors.days import SCORE
 from ml_assets.registry.references import read_reference
-from ml_assets.tables.monitored import read_days
+from ml_assets.tables.days import read_days
 
 if TYPE_CHECKING:
     from ml_assets_tests.finished import Finished

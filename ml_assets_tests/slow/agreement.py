@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ml_assets.assets.live import NOTE, settle
 from ml_assets.registry.tracking import DAGSTER_RUN, FAILURE
 from ml_assets.registry.versions import CHAMPION, PREVIOUS
+from ml_assets.tables.days import days_table
 from ml_assets.tables.findings import MONITORS, findings_table
-from ml_assets.tables.monitored import days_table
 from ml_assets.tables.scores import scores_table
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import decisions

@@ -23,8 +23,9 @@ from ml_assets.monitors.days import SCORE, SUMS
 from ml_assets.monitors.reference import Reference
 from ml_assets.monitors.statistics import statistics
 from ml_assets.tables import training
+from ml_assets.tables.days import read_days
 from ml_assets.tables.known_labels import known_at
-from ml_assets.tables.monitored import count_window, due_days, read_days
+from ml_assets.tables.monitored import count_window, due_days
 from ml_assets.tables.scores import Scorer, score_window
 from ml_assets.tables.views import views
 from ml_assets_tests.automation.sandbox import ORDERS, SHOP

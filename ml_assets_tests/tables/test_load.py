@@ -10,6 +10,7 @@ import pytest
 from ml_assets.errors import DataError
 from ml_assets.tables import load
 from ml_assets.tables.built import SliceFaultError
+from ml_assets.tables.sources import source_of
 from ml_assets.warehouse import ledger
 from ml_assets_tests.sandbox import build, contents, planned
 from ml_assets_tests.shop import MONTHS, order
@@ -179,4 +180,4 @@ def test_the_ledger_names_what_was_loaded(shop: Sandbox) -> None:
     with shop.lake() as con:
         slices = [item for item in ledger.current(con, "shop") if item.table == "raw.orders"]
     assert [item.partition for item in slices] == list(MONTHS)
-    assert {item.inputs["source"][""] for item in slices} == {load.source_of(node).fingerprint()}
+    assert {item.inputs["source"][""] for item in slices} == {source_of(node).fingerprint()}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ml_assets.monitors.days import Days
 from ml_assets.monitors.reference import Reference
-from ml_assets.tables import monitored
+from ml_assets.tables.days import days_arrow, days_table
 from ml_assets.tables.looks import false_alarm_rate
 from ml_assets.tables.views import View, views
 from ml_assets.warehouse.slices import ensure_table
@@ -92,9 +92,9 @@ def of_days(tmp_path: Path) -> Pipeline:
 
 def store(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, version: int, days: Days) -> None:
     """Store days as monitoring.days has them."""
-    table = monitored.days_table(pipeline)
+    table = days_table(pipeline)
     ensure_table(con, "flights", "monitoring", "days", table.types)
-    con.register("_days", monitored._arrow(version, days, None))
+    con.register("_days", days_arrow(version, days, None))
     key = pipeline.partitions.key_sql("date")
     con.execute(f"INSERT INTO flights.monitoring.days SELECT {table.casts}, {key} FROM _days")
 
