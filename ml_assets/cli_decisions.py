@@ -17,23 +17,14 @@ if TYPE_CHECKING:
 @click.option("--last", default=10, show_default=True, help="How many decisions to show.")
 def why(pipeline: str, last: int) -> None:
     """Show the last decisions about retraining and promotion with their reasons."""
-    from ml_assets.automation.loop_state import told
-    from ml_assets.loop.history import minute
+    from ml_assets.automation.loop_state import told, told_move
     from ml_assets.warehouse.appended import decisions, promotions
     from ml_assets.warehouse.lake import connect
 
     loaded = pipeline_named(pipeline)
     with connect(loaded.name, settings(), read_only=True) as con:
         lines = [(row.decided_at, told(row)) for row in decisions(con, loaded.name)]
-        lines += [
-            (
-                row.promoted_at,
-                f"{minute(row.promoted_at)} version {row.to_version}"
-                f" {'went live' if row.promoted else 'stays challenger'}"
-                f" ({row.decided_by}): {row.reason}",
-            )
-            for row in promotions(con, loaded.name)
-        ]
+        lines += [(row.promoted_at, told_move(row)) for row in promotions(con, loaded.name)]
     for _, line in sorted(lines)[-last:]:
         click.echo(line)
     if not lines:
@@ -43,7 +34,7 @@ def why(pipeline: str, last: int) -> None:
 @click.command()
 @click.argument("pipeline")
 def status(pipeline: str) -> None:
-    """Show broken sources, champion, monitors, newest decision, failed runs and automation."""
+    """Show broken sources, champion, monitors, decision, its outcome, failed runs, automation."""
     import dagster as dg
 
     from ml_assets.automation.loop_state import automation_lines, loop_lines, source_lines

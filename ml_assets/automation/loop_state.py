@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ml_assets.tables.findings import Found
     from ml_assets.tables.pipeline import Pipeline
-    from ml_assets.warehouse.appended import DecisionRow
+    from ml_assets.warehouse.appended import DecisionRow, PromotionRow
     from ml_assets.warehouse.settings import Settings
 
 
@@ -35,7 +35,7 @@ def source_lines(pipeline: Pipeline) -> list[str]:
 
 
 def loop_lines(pipeline: Pipeline, settings: Settings) -> list[str]:
-    """Return the champion, the newest verdict of every monitor and the newest decision."""
+    """Return the champion, every monitor's newest verdict, the newest decision and its outcome."""
     from ml_assets.registry.versions import champion
 
     version = champion(settings.tracking_uri, pipeline.name)
@@ -44,16 +44,17 @@ def loop_lines(pipeline: Pipeline, settings: Settings) -> list[str]:
         with connect(pipeline.name, settings, read_only=True) as con:
             found = all_findings(con, pipeline)
             decided = decisions(con, pipeline.name)
-            last = last_live(promotions(con, pipeline.name))
+            moved = promotions(con, pipeline.name)
     except StorageError as error:
         return [_champion(live, None), f"Monitors  {error.fact}"]
+    last = last_live(moved)
     number = live or (None if last is None else last.to_version)
     own = [item for item in found if item.model_version in {None, number}]
     page = page_of(pipeline, settings)
     return [
         _champion(live, number),
         *_monitors(list(newest_windows(own).values())),
-        *([f"Decision  {told(decided[-1])}"] if decided else ["Decision  none yet"]),
+        *(_decision(decided[-1], moved) if decided else ["Decision  none yet"]),
         *([f"Page      {page}"] if page.exists() else []),
     ]
 
@@ -74,6 +75,21 @@ def automation_lines(
 def told(row: DecisionRow) -> str:
     """Return a decision in one line."""
     return f"{minute(row.decided_at)} {row.action}: {row.reason}"
+
+
+def told_move(row: PromotionRow) -> str:
+    """Return in one line what was said of a version."""
+    became = "went live" if row.promoted else "stays challenger"
+    by = f"version {row.to_version} {became} ({row.decided_by})"
+    return f"{minute(row.promoted_at)} {by}: {row.reason}"
+
+
+def _decision(newest: DecisionRow, moved: Sequence[PromotionRow]) -> Iterator[str]:
+    """Yield the newest decision, and what became of its episode: no other decision may follow."""
+    yield f"Decision  {told(newest)}"
+    outcomes = [row for row in moved if row.episode is not None and row.episode == newest.episode]
+    for row in outcomes[-1:]:
+        yield f"Outcome   {told_move(row)}"
 
 
 def _champion(live: int | None, last: int | None) -> str:

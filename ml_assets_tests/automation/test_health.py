@@ -30,6 +30,7 @@ from dagster_shared.error import SerializableErrorInfo
 from ml_assets.automation.health import CHECK, NEVER, PATIENCE, automation_faults, run_faults
 from ml_assets.automation.jobs import DAILY, pipeline_automation, watched
 from ml_assets.automation.loop_state import loop_lines
+from ml_assets.warehouse.appended import DecisionRow, PromotionRow, append
 from ml_assets.warehouse.liveness import hold
 from ml_assets_tests.assets.running import checks, dagsters_own_warnings, definitions
 from ml_assets_tests.assets.test_decision import DECISION
@@ -319,6 +320,41 @@ def test_a_champion_that_lost_its_alias_is_told_with_monitors_and_decision(mine:
     first, *rest = loop_lines(mine.box.pipeline, mine.settings)
     assert first == "Champion  none: version 1 lost the alias"
     assert [line.split()[0] for line in rest[:2]] == ["Monitors", "Decision"]
+
+
+def test_what_became_of_a_decision_is_told_though_no_other_followed(mine: Finished) -> None:
+    now = datetime.now(UTC)
+    asked = DecisionRow(
+        decided_at=now,
+        event_time=now,
+        action="retrain",
+        cause="calibration",
+        reason="as planted",
+        episode="calibration-2013-03",
+        until=None,
+        run_id="planted",
+    )
+    of_another, own = (
+        PromotionRow(
+            promoted_at=now + timedelta(hours=1),
+            promoted=False,
+            from_version=1,
+            to_version=2,
+            reason="no better",
+            decided_by="gate",
+            episode=episode,
+        )
+        for episode in ("calibration-2013-02", asked.episode)
+    )
+    told = []
+    with mine.box.lake() as con:
+        for row in (asked, of_another, own):
+            append(con, "flights", row, on_wait=pytest.fail)
+            lines = loop_lines(mine.box.pipeline, mine.settings)
+            told.append([line for line in lines if line.startswith(("Decision", "Outcome"))])
+    assert told[0] == told[1] == told[2][:1]
+    minute = f"{own.promoted_at:%Y-%m-%d %H:%M} UTC"
+    assert told[2][1:] == [f"Outcome   {minute} version 2 stays challenger (gate): no better"]
 
 
 def test_every_decision_is_followed_by_the_check(mine: Finished) -> None:
