@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from scipy.special import expit, logit
+from scipy.stats import binomtest
 
 from ml_assets import clock
 from ml_assets.assets.train import read_at
+from ml_assets.loop.gate import Operation, judge
+from ml_assets.loop.gate_spec import GateSpec
+from ml_assets.loop.paired import Comparison
 from ml_assets.ml import metrics, split
-from ml_assets.ml.training_table import labels
+from ml_assets.ml.training_table import CLUSTER, labels
 from ml_assets.ml.walk import Walk, walk
 from ml_assets.registry.package import load_native
 from ml_assets.registry.record import read_record
@@ -23,8 +30,18 @@ from ml_assets_tests.sandbox import Sandbox, build_all, example
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ml_assets.ml.training_table import Floats
     from ml_assets.tables.pipeline import Pipeline
 
+GATE = GateSpec()
+SOUND = Operation(
+    golden_identical=True,
+    signature_known=True,
+    champion_latency=100.0,
+    challenger_latency=120.0,
+    megabytes=2.0,
+)
+FOUR_WEEKS = 28
 TESTED = [f"2013-{month:02d}" for month in range(4, 13)]
 
 
@@ -61,8 +78,9 @@ def test_september_to_december_are_predicted_as_well_as_known_and_no_better(
     assert about["lightgbm log_loss"] < about["linear log_loss"] < about["constant log_loss"]
 
 
-@pytest.mark.slow
-def test_no_month_is_predicted_too_well_to_be_true(year: Finished) -> None:
+@pytest.fixture(scope="module")
+def tested(year: Finished) -> dict[str, tuple[pa.Table, Floats]]:
+    """The rows of each month that tests, with their predictions."""
     (version,) = year.versions()
     uri = year.settings.tracking_uri
     record = read_record(uri, version.run_id)
@@ -74,10 +92,52 @@ def test_no_month_is_predicted_too_well_to_be_true(year: Finished) -> None:
         record.features,
     )
     model = load_native(uri, version.uri)
-    for month in record.windows["test"]:
-        rows = split.rows(table, [month])
-        found = metrics.measure("binary", labels(rows), model.predict(rows))
+    months = {month: split.rows(table, [month]) for month in record.windows["test"]}
+    return {month: (rows, model.predict(rows)) for month, rows in months.items()}
+
+
+@pytest.mark.slow
+def test_no_month_is_predicted_too_well_to_be_true(
+    tested: dict[str, tuple[pa.Table, Floats]],
+) -> None:
+    for month, (rows, predicted) in tested.items():
+        found = metrics.measure("binary", labels(rows), predicted)
         assert 0.7 < found["auc"] < 0.8, month
+
+
+@pytest.mark.slow
+def test_the_gate_promotes_what_differs_by_noise_only_at_the_nominal_rate(
+    tested: dict[str, tuple[pa.Table, Floats]],
+) -> None:
+    """Two answers to four weeks of real flights in a row, each with luck of its own and by day."""
+    rows = pa.concat_tables([rows for rows, _ in tested.values()])
+    odds = logit(np.concatenate([predicted for _, predicted in tested.values()]))
+    truth, origin = labels(rows), np.array(rows["origin"].to_pylist())
+    _, day = np.unique(rows[CLUSTER].to_numpy(), return_inverse=True)
+    rng = np.random.default_rng(0)
+
+    def promoted() -> bool:
+        first = rng.integers(0, day.max() - FOUR_WEEKS)
+        seen = (day >= first) & (day < first + FOUR_WEEKS)
+        clusters = day[seen] - first
+
+        def answers() -> Floats:
+            own, common = rng.standard_normal(len(clusters)), rng.standard_normal(FOUR_WEEKS)
+            return np.asarray(expit(odds[seen] + 0.15 * own + 0.08 * common[clusters]))
+
+        window = Comparison(
+            problem="binary",
+            label=truth[seen],
+            champion=answers(),
+            challenger=answers(),
+            clusters=clusters,
+            slices={"origin": origin[seen]},
+        )
+        return judge(window, SOUND, GATE).passed
+
+    passed = sum(promoted() for _ in range(1000))
+    interval = binomtest(passed, 1000).proportion_ci(0.95)
+    assert interval.low <= 1 - GATE.confidence <= interval.high < 0.10, interval
 
 
 @pytest.mark.slow
