@@ -11,6 +11,7 @@ from ml_assets.sql.names import OWN_COLUMNS, RESERVED
 from ml_assets.sql.rules import referenced
 from ml_assets.sql.select import Select, dependencies, parse
 from ml_assets.sql.tables import CleanedTable, Column, FeatureTable, RawTable, Table
+from ml_assets.tables.moments import require_moment
 from ml_assets.tables.pipeline import Node, Pipeline, TableName
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def _check(pipeline: Pipeline) -> None:
                     f"Its columns are {', '.join(node.declared.columns)}.",
                 )
         _check_by_layer(pipeline, node)
+        require_moment(pipeline, node)
     try:
         _ = pipeline.ordered
     except CycleError as error:

@@ -100,6 +100,56 @@ def test_every_fault_of_a_file_is_told_at_once(folder: Path) -> None:
     ]
 
 
+VISITS = """\
+    visits:
+      description: Visits of the page of an order.
+      source: {kind: files, path: visits.csv}
+      time: visited_at
+      columns: {id: INTEGER, visited_at: TIMESTAMPTZ}
+  cleaned:
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (
+            "      event_time: ordered_at\n      known_at: known_at\n",
+            "",
+            "cleaned.orders has the time ordered_at, but no known_at: its rows would count as",
+        ),
+        (
+            "      prediction_time: prediction_time\n",
+            "",
+            "features.orders has the time ordered_at, but no prediction_time: its rows would",
+        ),
+        (
+            "  cleaned:\n",
+            VISITS,
+            "raw.visits has the time visited_at and is read by cleaned.orders, but no cleaned",
+        ),
+    ],
+    ids=["cleaned", "features", "raw"],
+)
+def test_events_of_which_nobody_says_when_they_were_known_are_refused(
+    folder: Path, old: str, new: str, text: str
+) -> None:
+    """As static tables they would never be hidden, and a leak through them never found."""
+    if "visits" in new:
+        edit(
+            folder / "cleaned" / "orders.sql",
+            ("FROM raw.orders", "FROM raw.orders LEFT JOIN raw.visits USING (id)"),
+        )
+    edit(folder / "defs.yaml", (old, new))
+    with pytest.raises(DeclarationError) as caught:
+        load_folder(folder)
+    assert f": {text}" in caught.value.fact
+    table = text.split()[0]
+    line = int(caught.value.fact.split(":")[1])
+    declared = (folder / "defs.yaml").read_text().splitlines()[line - 1]
+    assert declared == f"    {table.partition('.')[2]}:"
+
+
 def test_a_declared_table_without_its_select_is_named_where_it_is_declared(folder: Path) -> None:
     (folder / "cleaned" / "orders.sql").unlink()
     with pytest.raises(
