@@ -53,6 +53,7 @@ attributes:
       rows: raw.shops
       rows_key: [shop]
       key: [shop]
+      static: true
       columns:
         shop: {type: VARCHAR, description: "Name of the shop."}
         city: {type: VARCHAR, description: "Where it is."}

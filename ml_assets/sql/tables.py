@@ -94,8 +94,9 @@ class CleanedTable:
     time: str | None = None
     """TIMESTAMPTZ column that places a row in a partition."""
     known_at: str | None = None
-    """TIMESTAMPTZ column: when the row's facts became known. Only a table without `time` may lack
-    it: it is static, known at all times."""
+    """TIMESTAMPTZ column: when the row's facts became known. Only a `static` table has none."""
+    static: bool = False
+    """That all rows were known at all times, so that no time travel hides them."""
     event_time: str | None = None
     """TIMESTAMPTZ column of the event; `known_at` may not precede it. None: known in advance."""
     facts: tuple[str, ...] = ()
@@ -126,8 +127,10 @@ class FeatureTable:
     counts: dict[str, str] = Field(default_factory=dict)
     """Name to predicate over the output: how many rows it holds for, told and kept."""
     prediction_time: str | None = None
-    """TIMESTAMPTZ column: what was known by then is all a row may use. Only a table without `time`
-    may lack it: it is static."""
+    """TIMESTAMPTZ column: what was known by then is all a row may use. Only a `static` table has
+    none."""
+    static: bool = False
+    """That the features are the same at every prediction time."""
     lookback: str = "0 days"
     """How far before a partition the SELECT must see upstream rows to be exact."""
     limits: Limits = Limits()

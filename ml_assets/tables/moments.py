@@ -1,4 +1,4 @@
-"""Whether tables of events say when they were known: what does not, no time travel can hide."""
+"""Whether tables say when their rows were known, or that always: time travel hides the others."""
 
 from __future__ import annotations
 
@@ -12,26 +12,37 @@ if TYPE_CHECKING:
 
 
 def require_moment(pipeline: Pipeline, node: Node) -> None:
-    """Raise DeclarationError where a table has a time, but nothing says when its rows were known.
+    """Raise DeclarationError where nothing says when a table's rows were known, nor that always.
 
-    Without that it would count as static: known at all times, and never hidden.
+    What is taken as known at all times is never hidden: a leak through it would not be found.
     """
-    if not node.partitioned:
-        return
-    if isinstance(node.declared, RawTable):
-        _require_witness(pipeline, node)
-    elif isinstance(node.declared, CleanedTable) and node.declared.known_at is None:
-        _refuse(node, "known_at", "of when a row's facts became known")
-    elif isinstance(node.declared, FeatureTable) and node.declared.prediction_time is None:
-        _refuse(node, "prediction_time", "of the moment at which a prediction is asked for")
+    table = node.declared
+    if isinstance(table, RawTable):
+        if node.partitioned:
+            _require_witness(pipeline, node)
+    elif isinstance(table, CleanedTable):
+        meaning = "of when a row's facts became known"
+        _require(node, table, "known_at", table.known_at, meaning)
+    elif isinstance(table, FeatureTable):
+        meaning = "of the moment at which a prediction is asked for"
+        _require(node, table, "prediction_time", table.prediction_time, meaning)
 
 
-def _refuse(node: Node, key: str, meaning: str) -> None:
-    raise DeclarationError(
-        f"{node.dotted} has the time {node.declared.time}, but no {key}: its rows would count as"
-        " known at all times.",
-        f"Declare {key}, the TIMESTAMPTZ column {meaning}; only a table without time is static.",
-    )
+def _require(
+    node: Node, table: CleanedTable | FeatureTable, key: str, moment: str | None, meaning: str
+) -> None:
+    if not table.static and moment is None:
+        raise DeclarationError(
+            f"{node.dotted} has no {key}, and is not declared static.",
+            f"Declare {key}, the TIMESTAMPTZ column {meaning}, or `static: true` where all of it"
+            " was known at all times.",
+        )
+    if table.static and (moment or table.time):
+        named = key if moment else f"time {table.time}"
+        raise DeclarationError(
+            f"{node.dotted} is declared static, but has the {named}.",
+            f"Leave out `static`, and declare {key}, the TIMESTAMPTZ column {meaning}.",
+        )
 
 
 def _require_witness(pipeline: Pipeline, node: Node) -> None:

@@ -26,7 +26,7 @@ TableName = tuple[str, str]
 BUILDER = 1
 """Raised when the platform changes what a build stores, so that older slices become stale."""
 
-PROSE = frozenset({"description", "unit", "limits"})
+PROSE = frozenset({"description", "unit", "limits", "static"})
 """Declared words that do not change what is stored."""
 
 

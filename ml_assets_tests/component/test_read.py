@@ -116,20 +116,30 @@ VISITS = """\
         (
             "      event_time: ordered_at\n      known_at: known_at\n",
             "",
-            "cleaned.orders has the time ordered_at, but no known_at: its rows would count as",
+            "cleaned.orders has no known_at, and is not declared static.",
         ),
         (
             "      prediction_time: prediction_time\n",
             "",
-            "features.orders has the time ordered_at, but no prediction_time: its rows would",
+            "features.orders has no prediction_time, and is not declared static.",
         ),
         (
             "  cleaned:\n",
             VISITS,
             "raw.visits has the time visited_at and is read by cleaned.orders, but no cleaned",
         ),
+        (
+            "      known_at: known_at\n",
+            "      known_at: known_at\n      static: true\n",
+            "cleaned.orders is declared static, but has the known_at.",
+        ),
+        (
+            "      event_time: ordered_at\n      known_at: known_at\n",
+            "      static: true\n",
+            "cleaned.orders is declared static, but has the time ordered_at.",
+        ),
     ],
-    ids=["cleaned", "features", "raw"],
+    ids=["cleaned", "features", "raw", "known", "timed"],
 )
 def test_events_of_which_nobody_says_when_they_were_known_are_refused(
     folder: Path, old: str, new: str, text: str
