@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
     from ml_assets.monitors.calibration import Calibration
     from ml_assets.monitors.cusum import Cusum
-    from ml_assets.monitors.drift import Drift, Shift
+    from ml_assets.monitors.days import Days
+    from ml_assets.monitors.drift import Shift
+    from ml_assets.monitors.drift_limits import DriftLimits
     from ml_assets.monitors.joint import Joint
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.tables.views import View
@@ -39,14 +41,13 @@ def drift_found(pipeline: Pipeline, seen: View) -> list[Found]:
     draws = draws_for(rate, DRAWS)
     limits = drift_limits(usual, window, rate, draws, pipeline.declaration.model.seed)
     found = drift(usual, window, seen.reference.importance, limits)
-    fired = fired_in_reference(usual, len(window), limits)
-    features, score = (Replay(fired.windows, one) for one in (fired.features, fired.score))
+    features, score = _replays(usual, window, limits) if found.enough else (None, None)
     movers = [_mover(seen, shift) for shift in found.features[:MOVERS]]
     return [
         _found(
             seen,
             "drift",
-            *_judged(found, features, found.reason, alarm=found.alarm),
+            *_judged(features, found.reason, alarm=found.alarm),
             found.weighted,
             None,
             {"movers": movers},
@@ -55,7 +56,7 @@ def drift_found(pipeline: Pipeline, seen: View) -> list[Found]:
         _found(
             seen,
             "prediction_drift",
-            *_judged(found, score, found.score_reason, alarm=found.score_alarm),
+            *_judged(score, found.score_reason, alarm=found.score_alarm),
             None if found.score is None else found.score.psi,
             None if found.score is None else found.score.limit,
             {},
@@ -212,9 +213,18 @@ def false_alarm_rate(pipeline: Pipeline, seen: View) -> float:
     return min(pipeline.declaration.monitoring.false_alarms_per_year * seen.step / YEAR, 0.5)
 
 
-def _judged(found: Drift, past: Replay, reason: str, *, alarm: bool) -> tuple[str, str]:
-    """Return the verdict and its reason, with how often the alarm would have fired before."""
-    if not found.enough:
+def _replays(usual: Days, window: Days, limits: DriftLimits) -> tuple[Replay, Replay]:
+    """Return how often features, and scores, would have been beyond their limits before."""
+    fired = fired_in_reference(usual, len(window), limits)
+    return Replay(fired.windows, fired.features), Replay(fired.windows, fired.score)
+
+
+def _judged(past: Replay | None, reason: str, *, alarm: bool) -> tuple[str, str]:
+    """Return the verdict and its reason, with how often the alarm would have fired before.
+
+    A window that is too small has no past: what it lacks is days, whatever the reference shows.
+    """
+    if past is None:
         return "not enough data", reason
     return past.verdict(alarm=alarm), f"{reason}; {past}"
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import numpy as np
 import pytest
 
 from ml_assets import clock
 from ml_assets.assets.looks import DRIFT, PERFORMANCE
 from ml_assets.assets.monitors import check_result, monitor_asset
+from ml_assets.monitors.drift import MIN_CLUSTERS
 from ml_assets.monitors.reference import Reference
 from ml_assets.tables.findings import Found, newest_windows, read_findings
 from ml_assets.tables.looks import drift_found, performance_found
@@ -21,6 +24,7 @@ from ml_assets_tests.assets.running import checks, dagsters_own_warnings, failed
 from ml_assets_tests.monitors.world import world
 
 if TYPE_CHECKING:
+    from ml_assets.monitors.days import Days
     from ml_assets_tests.finished import Finished
     from ml_assets_tests.sandbox import Sandbox
 
@@ -194,10 +198,31 @@ def test_what_fires_too_often_in_the_reference_warns_of_no_window(
 
 
 def test_every_monitor_of_windows_is_silenced_by_its_own_reference(shop: Sandbox) -> None:
-    shop.declare(lambda declared: declared.update(monitoring={"false_alarms_per_year": 6.5}))
+    seen = often_alarmed(shop, world(28, seed=9, start="2014-01-06"))
+    looked = (*drift_found(shop.pipeline, seen), *performance_found(shop.pipeline, seen))
+    told = {one.cause: one for one in looked}
+    for cause in ("drift", "prediction_drift", "observed_expected", "performance"):
+        one = told[cause]
+        assert (one.verdict, one.silenced) == ("not enough data", True), one.reason
+        assert "of 8 windows of the reference would have fired, too many" in one.reason
+    assert not told["calibration"].silenced
+
+
+def test_a_window_that_is_too_small_is_not_marked_as_silenced(shop: Sandbox) -> None:
     days = world(28, seed=9, start="2014-01-06")
-    usual = world(240, seed=5)
-    seen = View(
+    some = np.arange(len(days)) < MIN_CLUSTERS - 1
+    counts = {name: count * some[:, None] for name, count in days.histograms.items()}
+    seen = often_alarmed(shop, replace(days, rows=days.rows * some, histograms=counts), season=2)
+    for one in drift_found(shop.pipeline, seen):
+        assert (one.verdict, one.silenced) == ("not enough data", False)
+        assert "the window has 13 of 14 days" in one.reason
+
+
+def often_alarmed(shop: Sandbox, days: Days, season: float = 0.0) -> View:
+    """See a window by limits that the reference's own windows are beyond too often."""
+    shop.declare(lambda declared: declared.update(monitoring={"false_alarms_per_year": 6.5}))
+    usual = world(240, seed=5, season=season)
+    return View(
         name="2014-02",
         version=1,
         ends=datetime(2014, 2, 3, tzinfo=UTC),
@@ -208,13 +233,6 @@ def test_every_monitor_of_windows_is_silenced_by_its_own_reference(shop: Sandbox
         days=days,
         since=days.dates[0],
     )
-    looked = (*drift_found(shop.pipeline, seen), *performance_found(shop.pipeline, seen))
-    told = {one.cause: one for one in looked}
-    for cause in ("drift", "prediction_drift", "observed_expected", "performance"):
-        one = told[cause]
-        assert (one.verdict, one.silenced) == ("not enough data", True), one.reason
-        assert "of 8 windows of the reference would have fired, too many" in one.reason
-    assert not told["calibration"].silenced
 
 
 @pytest.mark.parametrize("verdict", ["ok", "alarm", "not enough data", "broken", None])
