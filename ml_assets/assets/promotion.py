@@ -15,7 +15,7 @@ from ml_assets.assets.live import go_live, settle
 from ml_assets.assets.shell import lake_of
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.training_set import Reading
-from ml_assets.assets.verdicts import require_proven
+from ml_assets.assets.verdicts import prove, require_proven
 from ml_assets.errors import TrackingError
 from ml_assets.tables.freshness import require_one_version
 from ml_assets.tables.plan import Stored
@@ -113,6 +113,7 @@ def _reading(
     pipeline: Pipeline, context: dg.AssetExecutionContext, con: DuckDBPyConnection
 ) -> Reading:
     """Return today's state of the lake; MLAssetsError unless it could be trained on."""
+    prove(context, con, pipeline)
     con.begin()
     snapshot = current_snapshot(con, pipeline.name)
     stored = Stored(ledger.current(con, pipeline.name))

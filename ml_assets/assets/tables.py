@@ -24,13 +24,12 @@ from ml_assets.assets.slices import (
     reported,
     run_id,
 )
-from ml_assets.assets.verdicts import PROVEN, proofs, unproven
+from ml_assets.assets.verdicts import travelled, unproven
 from ml_assets.errors import MLAssetsError
 from ml_assets.tables.build import build_window
-from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.plan import Stored
 from ml_assets.tables.stretches import build_together, driving_rows
 from ml_assets.tables.summary import table_metadata
-from ml_assets.tables.time_travel import travel
 from ml_assets.warehouse import ledger
 
 if TYPE_CHECKING:
@@ -93,19 +92,4 @@ def _travel(
     stored = Stored(ledger.current(con, pipeline.name))
     # What was just built is among them, and what a killed run or a failed check left.
     partitions = unproven(context.instance, pipeline, node, stored) or keys_of(context, node)
-    travelled = travel(con, pipeline, node, partitions)
-    context.log.info(travelled.summary)
-    for fault in travelled.faults:
-        context.log.error(fault)
-    result = check(pipeline, node, TIME_TRAVEL, travelled.faults)
-    yield result._replace(
-        metadata={
-            **result.metadata,
-            PROVEN: dg.MetadataValue.json(
-                {key or WHOLE: proof for key, proof in proofs(pipeline, node, stored).items()}
-            ),
-            "cutoffs": dg.MetadataValue.int(len(travelled.cutoffs)),
-            "rows_compared": dg.MetadataValue.int(travelled.rows),
-            "leaking": dg.MetadataValue.json(list(travelled.leaking)),
-        }
-    )
+    yield travelled(context, con, pipeline, node, partitions)

@@ -14,7 +14,7 @@ from ml_assets.assets.events import latest
 from ml_assets.assets.reference import has_champion
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.step import step_asset
-from ml_assets.assets.verdicts import require_proven
+from ml_assets.assets.verdicts import prove, require_proven
 from ml_assets.errors import MLAssetsError
 from ml_assets.loop.history import minute
 from ml_assets.tables.freshness import require_one_version
@@ -22,7 +22,6 @@ from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import broken_slices
 from ml_assets.tables.spine import spine
 from ml_assets.tables.training import TrainingSet, summarise
-from ml_assets.tables.world import forget_worlds
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.snapshots import current_snapshot
@@ -65,8 +64,7 @@ def _decide(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, 
     if "reason" in context.op_config:
         context.log.info(f"retrains: {context.op_config['reason']}")
     with lake_of(context, pipeline).get_connection() as con:
-        # Training needs the memory.
-        forget_worlds(con)
+        prove(context, con, pipeline)
         con.begin()
         snapshot = current_snapshot(con, pipeline.name)
         stored = Stored(ledger.current(con, pipeline.name))

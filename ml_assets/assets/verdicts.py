@@ -6,16 +6,24 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+import dagster as dg
+
 from ml_assets.assets.events import latest_check
 from ml_assets.assets.shell import TIME_TRAVEL, checks_of, verdict_key
+from ml_assets.assets.slices import check
 from ml_assets.errors import DataError
-from ml_assets.tables.plan import WHOLE
+from ml_assets.tables.freshness import require_one_version
+from ml_assets.tables.plan import WHOLE, Stored
+from ml_assets.tables.time_travel import travel
+from ml_assets.tables.world import forget_worlds
+from ml_assets.warehouse import ledger
 
 if TYPE_CHECKING:
-    import dagster as dg
+    from collections.abc import Sequence
+
+    from duckdb import DuckDBPyConnection
 
     from ml_assets.tables.pipeline import Node, Pipeline
-    from ml_assets.tables.plan import Stored
 
 PROVEN = "proven"
 """Metadata of a verdict: the slices it covers."""
@@ -52,6 +60,63 @@ def _digest(meaning: object) -> str:
     # Sixteen digits: a verdict carries one for every slice of the table.
     text = json.dumps(meaning, sort_keys=True, default=dict)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def travelled(
+    context: dg.AssetExecutionContext,
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    node: Node,
+    partitions: Sequence[str | None],
+) -> dg.AssetCheckResult:
+    """Return the time-travel check's result on slices of `node`, which says what it covers."""
+    stored = Stored(ledger.current(con, pipeline.name))
+    found = travel(con, pipeline, node, partitions)
+    context.log.info(f"{node.dotted}: {found.summary}")
+    for fault in found.faults:
+        context.log.error(fault)
+    result = check(pipeline, node, TIME_TRAVEL, found.faults)
+    covered = {key or WHOLE: proof for key, proof in proofs(pipeline, node, stored).items()}
+    return result._replace(
+        metadata={
+            **result.metadata,
+            PROVEN: dg.MetadataValue.json(covered),
+            "cutoffs": dg.MetadataValue.int(len(found.cutoffs)),
+            "rows_compared": dg.MetadataValue.int(found.rows),
+            "leaking": dg.MetadataValue.json(list(found.leaking)),
+        }
+    )
+
+
+def prove(context: dg.AssetExecutionContext, con: DuckDBPyConnection, pipeline: Pipeline) -> None:
+    """Check the feature tables that a killed run left unchecked, before they are trained on.
+
+    Every attempt to train would fail on them until a refresh comes by. Raises StaleError where they
+    are not up to date: what other code built is no leak.
+    """
+    stored = Stored(ledger.current(con, pipeline.name))
+    require_one_version(pipeline, stored)
+    for node in pipeline.features:
+        partitions = unproven(context.instance, pipeline, node, stored)
+        if partitions:
+            said = travelled(context, con, pipeline, node, partitions)
+            _record(context.instance, verdict_key(pipeline, node), said)
+    # Training needs the memory.
+    forget_worlds(con)
+
+
+def _record(instance: dg.DagsterInstance, key: dg.AssetCheckKey, said: dg.AssetCheckResult) -> None:
+    """Record a verdict on a table that the step at work does not build."""
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=said.passed,
+            metadata=said.metadata,
+            severity=said.severity,
+            description=said.description,
+        )
+    )
 
 
 def require_proven(instance: dg.DagsterInstance, pipeline: Pipeline, stored: Stored) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from ml_assets.assets.contracts import broken_contracts
 from ml_assets.assets.verdicts import unproven
 from ml_assets.tables.plan import Stored
 from ml_assets.warehouse import ledger
@@ -104,23 +105,45 @@ def test_a_leak_found_earlier_still_stops_training(shop: Sandbox) -> None:
     assert mended.success
 
 
-def test_a_slice_that_a_killed_run_left_unchecked_stops_training_until_checked(
-    shop: Sandbox,
-) -> None:
+def leave_unchecked(box: Sandbox, instance: dg.DagsterInstance) -> None:
+    """Leave slices as if the run was killed between its last commit and its check."""
+    assert run(box, "features/orders", instance=instance).success
+    box.edit("orders", lambda lines: [*lines, order(9001, "2024-02", 5)])
+    assert left_unchecked(box, instance) == []
+    with box.lake() as con:
+        refresh(con, box.pipeline)
+    assert left_unchecked(box, instance) == ["2024-02", "2024-03"]
+
+
+def test_a_refresh_checks_what_a_killed_run_left_unchecked(shop: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        assert run(shop, "features/orders", "training_set", instance=instance).success
-        shop.edit("orders", lambda lines: [*lines, order(9001, "2024-02", 5)])
+        leave_unchecked(shop, instance)
+        # It has nothing to build.
+        assert run(shop, "features/orders", instance=instance, refresh=True).success
         assert left_unchecked(shop, instance) == []
-        # As if killed between its last commit and its check.
+
+
+def test_training_checks_what_a_killed_run_left_unchecked(shop: Sandbox) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        leave_unchecked(shop, instance)
+        assert run(shop, "training_set", instance=instance).success
+        assert left_unchecked(shop, instance) == []
+
+
+def test_training_finds_the_leak_that_a_killed_run_left(shop: Sandbox) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(shop, "features/orders", instance=instance).success
+        shop.replace("features.orders", "<= o.placed_at", "<= o.placed_at + INTERVAL 1 DAY")
+        # Tables of other code are no leak.
+        stale = failed(run(shop, "training_set", instance=instance))["training_set"]
+        assert "are not up to date" in stale
+        assert broken_contracts(instance, shop.pipeline) == []
         with shop.lake() as con:
             refresh(con, shop.pipeline)
-        assert left_unchecked(shop, instance) == ["2024-02", "2024-03"]
-        refused = failed(run(shop, "training_set", instance=instance))["training_set"]
-        assert "features.orders was never checked for leaks since 2024-02, 2024-03" in refused
-        # A refresh has nothing to build, and checks what is unproven.
-        again = run(shop, "features/orders", "training_set", instance=instance, refresh=True)
-        assert again.success
-        assert left_unchecked(shop, instance) == []
+        leaking = failed(run(shop, "training_set", instance=instance))["training_set"]
+        assert "features.orders sees the future in paid_week." in leaking
+        (found,) = broken_contracts(instance, shop.pipeline)
+    assert (found.window, found.verdict) == ("features.orders", "broken")
 
 
 def test_what_another_run_stores_once_more_stays_proven(shop: Sandbox) -> None:
