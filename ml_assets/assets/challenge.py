@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Pipeline
 
+NOTHING = "Not enough data: no row with a known label that neither version was trained on."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
@@ -108,13 +110,13 @@ def _look(look: Look) -> PromotionRow:
         return look.row(rows, {})
     today = rows.challenger
     if not today.num_rows:
-        nothing = "Not enough data: no row with a known label that neither version was trained on."
-        return look.row(nothing, {"window": []})
+        return look.row(NOTHING, {"window": [], "unseen": 0})
     window = comparison(look.pipeline, rows, *both)
     seen = operate(look.pipeline, settings, rows, *both, look.books.on_wait)
     verdict = judge(window, seen, look.pipeline.declaration.retraining.gate)
     numbers: dict[str, Any] = {
         "window": partitions_of(today),
+        "unseen": rows.unseen,
         "snapshot": source.snapshot,
         "champion_snapshot": rows.snapshot,
         "criteria": _told(verdict.reasons),
@@ -148,9 +150,11 @@ def _rows(look: Look, source: Reading) -> Rows | str:
     changed = changed_features(look.pipeline, look.champion.record)
     if not changed:
         rows = read_window(look.pipeline, settings, source, *both)
-        return Rows(rows, rows, source.snapshot)
+        return Rows(rows, rows, source.snapshot, len(partitions_of(rows)))
     own = replace(look.champion, record=replace(look.champion.record, features=[]))
     rows = read_window(look.pipeline, settings, source, own, look.challenger)
+    if not rows.num_rows:
+        return Rows(rows, rows, source.snapshot, len(partitions_of(rows)))
     record = look.champion.record
     former = former_rows(look.pipeline, settings, source.snapshot, record, changed, rows)
     if isinstance(former, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
@@ -15,6 +15,7 @@ from ml_assets.assets.books import Books
 from ml_assets.assets.contracts import broken_contracts
 from ml_assets.assets.events import latest
 from ml_assets.assets.live import settle
+from ml_assets.assets.prospects import prospects
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import run_id
 from ml_assets.assets.step import step_asset
@@ -22,7 +23,7 @@ from ml_assets.assets.successor import unscorable, untrained
 from ml_assets.assets.watch_page import write_page
 from ml_assets.loop.decide import decide
 from ml_assets.loop.history import Decision, History, Outcome
-from ml_assets.tables.challenger import label_times, repeats
+from ml_assets.tables.challenger import label_times
 from ml_assets.tables.evidence import evidence
 from ml_assets.tables.findings import MONITORS, all_findings
 from ml_assets.tables.overdue import FRESHNESS, expected, freshness_found
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from ml_assets.loop.history import Action
     from ml_assets.loop.triggers import Finding
     from ml_assets.registry.versions import Version
     from ml_assets.tables.findings import Found
@@ -147,7 +149,12 @@ def history(
         decisions=[_decision(row) for row in decisions(con, pipeline.name)],
         attempts=attempts_of(instance, pipeline, own),
         outcomes=[
-            Outcome(episode=row.episode, promoted=row.promoted, at=row.promoted_at)
+            Outcome(
+                episode=row.episode,
+                promoted=row.promoted,
+                at=row.promoted_at,
+                waits=row.waits,
+            )
             for row in promotions(con, pipeline.name)
             if row.episode is not None
         ],
@@ -194,7 +201,7 @@ def _metadata(decision: Decision) -> dict[str, Any]:
 
 def _decision(row: DecisionRow) -> Decision:
     values = {name: value for name, value in vars(row).items() if name != "run_id"}
-    action = cast("Literal['retrain', 'hold', 'blocked']", row.action)
+    action = cast("Action", row.action)
     return Decision(**{**values, "action": action})
 
 
@@ -219,5 +226,5 @@ def _of_champion(con: DuckDBPyConnection, pipeline: Pipeline, version: Version) 
     return {
         "champion_trained_at": record.labels_known_by,
         "unscorable": held,
-        "repeats": repeats(pipeline, known, record.windows, now),
+        **prospects(con, pipeline, settings, record, known)(now),
     }

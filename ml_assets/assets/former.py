@@ -60,7 +60,8 @@ def former_rows(
             moved = any(raw.get(name) != content for name, content in then.items())
             if moved or _stale(con, pipeline, record):
                 return "the raw data is another since"
-            return _joined(con, pipeline, record, rows, last)
+            found = _joined(con, pipeline, record, rows, last)
+            return found if found.champion.num_rows else "of these rows it computed no features"
     except StorageError as error:
         return f"its features of then are gone: {error.fact}"
 
@@ -120,4 +121,5 @@ def _joined(
         f"SELECT * FROM ({entities_sql(pipeline, record.features, partitions_of(rows))})"
         f" JOIN {_JUDGED} USING ({key}) ORDER BY {_ROW}"
     ).to_arrow_table()
-    return Rows(then.drop_columns([_ROW]), rows.take(then[_ROW]), snapshot)
+    own, unseen = then.drop_columns([_ROW]), len(partitions_of(rows))
+    return Rows(own, rows.take(then[_ROW]), snapshot, unseen)

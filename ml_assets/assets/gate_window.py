@@ -73,6 +73,8 @@ class Rows:
     challenger: pa.Table
     snapshot: int
     """That the champion's features are read at."""
+    unseen: int
+    """Partitions with rows that neither was trained on, also where the champion has no features."""
 
 
 def read_window(

@@ -20,7 +20,7 @@ from ml_assets.errors import TrackingError
 from ml_assets.tables.freshness import require_one_version
 from ml_assets.tables.plan import Stored
 from ml_assets.warehouse import ledger
-from ml_assets.warehouse.appended import PromotionRow, last_live
+from ml_assets.warehouse.appended import PromotionRow, about, last_live
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.snapshots import current_snapshot
 
@@ -56,32 +56,34 @@ def _decide(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, 
         for row in settle(books):
             context.log.warning(f"the ledger lacked version {row.to_version}: {row.reason}")
         newest = newest_version(settings, pipeline)
-        before = _judged(books, newest)
-        row = before or _judge(pipeline, context, books, newest)
+        before = about(books.rows(), newest.version) if books.champion() else None
+        judged = before if before and not before.waits else None
+        row = judged or _judge(pipeline, context, books, newest, before)
         version = books.version(row.to_version)
     alias = ", ".join(version.aliases) or "no alias"
     context.log.info(f"{version.name} version {version.version} is {alias}: {row.reason}")
-    if before is not None:
+    if judged:
         look = f"There is one look per version; version {newest.version} had its."
         context.log.info(look)
         return {**_metadata(version, alias, row), "look": look}
     return _metadata(version, alias, row)
 
 
-def _judged(books: Books, version: Version) -> PromotionRow | None:
-    """Return the newest row about a version or its refit; None where it had no look yet."""
-    about = (row for row in reversed(books.rows()) if row.is_about(version.version))
-    return next(about, None) if books.champion() else None
-
-
 def _judge(
-    pipeline: Pipeline, context: dg.AssetExecutionContext, books: Books, newest: Version
+    pipeline: Pipeline,
+    context: dg.AssetExecutionContext,
+    books: Books,
+    newest: Version,
+    before: PromotionRow | None,
 ) -> PromotionRow:
-    """Return the row about the newest version, as it was written."""
+    """Return the row about the newest version, as it was written.
+
+    What becomes of a version that waited since `before` is the outcome of who trained it.
+    """
     champion = books.champion()
     if champion is None:
         return go_live(books, _first(context, books, newest))
-    episode = context.run.tags.get(EPISODE)
+    episode = before.episode if before else context.run.tags.get(EPISODE)
 
     def source() -> Reading:
         return _reading(pipeline, context, books.con)

@@ -18,6 +18,7 @@ from ml_assets.assets.attempts import (
 from ml_assets.assets.decision import newest_decision
 from ml_assets.assets.reference import REFERENCE
 from ml_assets.loop.attempts import Wait, next_attempt
+from ml_assets.loop.history import CHALLENGER
 
 if TYPE_CHECKING:
     from ml_assets.loop.attempts import Launch
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 """Between two looks: a decision is at most that old when it is carried out."""
-RETRAINED = (("training_set",), ("model",), ("evaluation",), ("promotion",), REFERENCE)
+JUDGED = (("promotion",), REFERENCE)
+"""What looks again at a challenger that is trained."""
+RETRAINED = (("training_set",), ("model",), ("evaluation",), *JUDGED)
 
 
 def retraining_job(pipeline: Pipeline) -> dg.UnresolvedAssetJobDefinition:
@@ -60,7 +63,7 @@ def retraining_sensor(
         step = next_attempt(decision, attempts, pipeline.declaration.retraining, clock.now())
         if isinstance(step, Wait):
             return dg.SkipReason(f"{decision.action}: {step.reason}")
-        return _request(pipeline, step)
+        return _request(pipeline, step, trains=decision.cause != CHALLENGER)
 
     return retraining
 
@@ -85,10 +88,11 @@ def decide_after_failure(
     return decide
 
 
-def _request(pipeline: Pipeline, launch: Launch) -> dg.RunRequest:
+def _request(pipeline: Pipeline, launch: Launch, *, trains: bool) -> dg.RunRequest:
+    key, tags = f"{pipeline.name}/{launch.run_key}", launch_tags(pipeline, launch)
+    if not trains:
+        judged = [dg.AssetKey([pipeline.name, *parts]) for parts in JUDGED]
+        return dg.RunRequest(run_key=key, tags=tags, asset_selection=judged)
     training_set = f"{pipeline.name}__training_set"
-    return dg.RunRequest(
-        run_key=f"{pipeline.name}/{launch.run_key}",
-        tags=launch_tags(pipeline, launch),
-        run_config={"ops": {training_set: {"config": {"reason": launch.reason}}}},
-    )
+    config = {"ops": {training_set: {"config": {"reason": launch.reason}}}}
+    return dg.RunRequest(run_key=key, tags=tags, run_config=config)

@@ -90,10 +90,10 @@ def print_summary(
 def _asked(instance: dg.DagsterInstance, pipeline: Pipeline) -> str:
     """Tell what starts by itself as soon as the daemon runs, so that nobody is surprised."""
     decision = newest_decision(instance, pipeline)
-    if decision is None or decision.action != "retrain":
+    if decision is None or not decision.asks:
         return ""
     sensor = f"{pipeline.name}_retraining"
-    return f", and let its sensor {sensor} retrain; it can be turned off under Automation"
+    return f", and let its sensor {sensor} {decision.action}; it can be turned off under Automation"
 
 
 def _rows(pipeline: Pipeline, totals: dict[str, Totals]) -> Table:

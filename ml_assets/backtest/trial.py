@@ -47,7 +47,8 @@ def retrain(models: Models, closed: Sequence[str], moment: datetime) -> Retraine
 def challenge(models: Models, champion: Model, moment: datetime) -> Retrained:
     """Train a challenger, judge it on what neither has seen, and refit it when it passes.
 
-    As in production, but that no model is packed: it answers alike, in the same time.
+    As in production, but that no model is packed: it answers alike, in the same time. Nor does a
+    challenger wait for rows to be judged on: with too few it has lost.
     """
     past, declared = models.past, models.past.pipeline.declaration
     over = past.over(moment)

@@ -11,7 +11,16 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from ml_assets.loop.history import CODE, Decision, active, day, failed, minute, succeeded
+from ml_assets.loop.history import (
+    CHALLENGER,
+    CODE,
+    Decision,
+    active,
+    day,
+    failed,
+    minute,
+    succeeded,
+)
 from ml_assets.loop.triggers import Trigger, newest_evidence, triggers
 
 if TYPE_CHECKING:
@@ -46,7 +55,16 @@ def decide(
 ) -> Decision:
     """Return what to do at `now`, always with the reason; the order of findings is irrelevant."""
     case = _Case(findings, history, policy, now)
-    rules = (_nobody_live, _by_hand, _broken, _running, _unfinished, _breaker, _new_code)
+    rules = (
+        _nobody_live,
+        _by_hand,
+        _broken,
+        _running,
+        _unfinished,
+        _breaker,
+        _not_judged,
+        _new_code,
+    )
     for rule in rules:
         decision = rule(case)
         if decision is not None:
@@ -68,9 +86,9 @@ def _nobody_live(case: _Case) -> Decision | None:
 
 
 def _by_hand(case: _Case) -> Decision | None:
-    """Wait for a person where nobody scores and no retraining can help."""
-    held = case.history.unscorable
-    if held is None or case.history.code_to_train is not None:
+    """Wait for a person where nobody scores and neither retraining nor the gate can help."""
+    held, history = case.history.unscorable, case.history
+    if held is None or history.code_to_train is not None or history.waiting is not None:
         return None
     return case.say("blocked", CODE, f"Nothing is scored. {held}")
 
@@ -114,7 +132,7 @@ def _unfinished(case: _Case) -> Decision | None:
             f"Attempt {last.attempt} of {limit} of {episode.name} {last.ended_how}"
             f" on {day(last.last_seen)} and the next one is to come"
         )
-    return _carry_on(case, "retrain", episode, reason)
+    return _carry_on(case, episode.opened.action, episode, reason)
 
 
 def _breaker(case: _Case) -> Decision | None:
@@ -140,15 +158,36 @@ def _breaker(case: _Case) -> Decision | None:
 
 
 def _unpromoted(history: History) -> list[Episode]:
-    """Return the newest episodes that trained without a promotion, as yet or for good."""
+    """Return the newest episodes that trained without a promotion, as yet or for good.
+
+    Left out are those whose model nobody could judge: nothing speaks against it.
+    """
     row: list[Episode] = []
     for episode in history.episodes:
-        trained = succeeded(episode.attempts)
+        trained = succeeded(episode.attempts) if episode.trains else None
         if episode.promoted:
             row = []
-        elif trained is not None and history.since_reset(trained.last_seen):
+        elif trained and not episode.waits and history.since_reset(trained.last_seen):
             row.append(episode)
     return row
+
+
+def _not_judged(case: _Case) -> Decision | None:
+    """Let the gate look again once there are rows; another challenger would wait for the same.
+
+    Neither cooldown nor budget stands against it: nothing is trained. Where nothing is scored
+    meanwhile a person has to know.
+    """
+    waiting, held = case.history.waiting, case.history.unscorable
+    if waiting is None:
+        return None
+    told = f"{waiting}"[0].upper() + f"{waiting}"[1:]
+    if waiting.ready:
+        name = _unused(f"{CHALLENGER}-{waiting.version}", case.history)
+        return replace(case.say("judge", CHALLENGER, told), episode=name)
+    if held is None:
+        return case.say("hold", CHALLENGER, told)
+    return case.say("blocked", CODE, f"Nothing is scored. {held.why} {told}. {held.by_hand}")
 
 
 def _new_code(case: _Case) -> Decision | None:
@@ -194,14 +233,14 @@ def _cooldown(case: _Case, due: Trigger) -> Decision | None:
     if last is None:
         return None
     until = last.last_seen + timedelta(days=days)
-    why = f"In cooldown until {day(until)}, {days} days after {last.episode} was trained"
+    why = f"In cooldown until {day(until)}, {days} days after {last.episode} succeeded"
     return _hold_until(case, due, until, why)
 
 
 def _budget(case: _Case, due: Trigger) -> Decision | None:
-    """Count every episode that was opened: one that failed has used the machine as well."""
+    """Count every episode that was to train: one that failed has used the machine as well."""
     budget = case.policy.budget
-    opened = [episode.opened.decided_at for episode in case.history.episodes]
+    opened = [one.opened.decided_at for one in case.history.episodes if one.trains]
     if len(opened) < budget.retrains:
         return None
     until = opened[-budget.retrains] + timedelta(days=budget.days)

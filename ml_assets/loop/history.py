@@ -11,11 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ml_assets.loop.unscorable import Unscorable
+    from ml_assets.loop.waiting import Waiting
 
-Action = Literal["retrain", "hold", "blocked"]
+Action = Literal["retrain", "judge", "hold", "blocked"]
+ASKS: tuple[Action, ...] = ("retrain", "judge")
+"""What asks for a run."""
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 CODE = "code"
 """Cause of a decision about code that was changed; its episodes are named after today's."""
+CHALLENGER = "challenger"
+"""Cause of a decision about a challenger that waits for its look; its episodes train nothing and
+are named after the version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +30,21 @@ class Decision:
 
     action: Action
     cause: str | None
-    """What decided: the cause of a finding, "calendar", "code", "champion" or "breaker"; None where
-    nothing is due."""
+    """What decided: the cause of a finding, "calendar", "code", "challenger", "champion" or
+    "breaker"; None where nothing is due."""
     reason: str
     event_time: datetime | None
     """Event time of the evidence, None where no finding had a verdict."""
     decided_at: datetime
     episode: str | None = None
-    """The incident whose retraining this decision begins or goes on with."""
+    """The incident whose retraining, or whose second look, this decision begins or goes on with."""
     until: datetime | None = None
     """When what holds the retraining back ends by itself."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for a run."""
+        return self.action in ASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,24 +85,33 @@ class Outcome:
     episode: str
     promoted: bool
     at: datetime
+    waits: bool = False
+    """Whether the gate compared no losses, for lack of rows: the model is to be judged yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Episode:
-    """An incident with one retraining: the decision that opened it and what became of it."""
+    """An incident with one retraining, or second look: the decision that opened it, and its end."""
 
     opened: Decision
     attempts: tuple[Attempt, ...]
     promoted: bool
+    waits: bool = False
+    """Whether its model was never judged, for lack of rows to compare losses on."""
 
     @property
     def name(self) -> str:
         """The episode's id."""
         return str(self.opened.episode)
 
-    def is_for(self, code: str | None) -> bool:
-        """Return whether it was opened to train a version of `code`."""
-        return self.opened.cause == CODE and self.name.split("-")[1:2] == [code]
+    @property
+    def trains(self) -> bool:
+        """Whether it was opened to train, and not to look at what an earlier one has trained."""
+        return self.opened.cause != CHALLENGER
+
+    def is_for(self, cause: str, what: str | None) -> bool:
+        """Return whether it was opened to train a version of a code, or to look at a version."""
+        return self.opened.cause == cause and self.name.split("-")[1:2] == [what]
 
     def exhausted(self, limit: int) -> Attempt | None:
         """Return the last attempt where none succeeded or goes on and `limit` is reached."""
@@ -119,6 +139,8 @@ class History:
     lost_champion: int | None = None
     """The version that was live last, where none is: it lost the alias outside the loop."""
     unscorable: Unscorable | None = None
+    waiting: Waiting | None = None
+    """The challenger that was trained last, where it has not had its look."""
     repeats: bool = False
     """Whether a challenger would be trained and tuned on just what the champion was: what is newer
     is held out to judge it."""
@@ -128,11 +150,18 @@ class History:
         """The episodes in the order in which they were opened."""
         opened: dict[str, Decision] = {}
         for decision in sorted(self.decisions, key=lambda one: (one.decided_at, str(one.episode))):
-            if decision.action == "retrain" and decision.episode is not None:
+            if decision.asks and decision.episode is not None:
                 opened.setdefault(decision.episode, decision)
         promoted = {one.episode for one in self.outcomes if one.promoted}
+        judged = {one.episode for one in self.outcomes if not one.waits}
+        seen = {one.episode for one in self.outcomes}
         return tuple(
-            Episode(opened=first, attempts=of(name, self.known), promoted=name in promoted)
+            Episode(
+                opened=first,
+                attempts=of(name, self.known),
+                promoted=name in promoted,
+                waits=name in seen - judged,
+            )
             for name, first in opened.items()
         )
 
@@ -157,12 +186,18 @@ class History:
         """Today's code, where nothing is scored until a version of it is live: trained on once."""
         code = None if self.unscorable is None else self.unscorable.untrained
         trained = (one for one in self.episodes if succeeded(one.attempts))
-        return None if any(one.is_for(code) for one in trained) else code
+        return None if any(one.is_for(CODE, code) for one in trained) else code
 
     @cached_property
     def last_success(self) -> Attempt | None:
-        """The newest attempt that trained a model."""
+        """The newest attempt that trained a model, or had the gate look again."""
         return succeeded(self.known)
+
+    @cached_property
+    def last_trained(self) -> Attempt | None:
+        """The newest attempt that trained a model."""
+        looks = {one.name for one in self.episodes if not one.trains}
+        return succeeded(one for one in self.known if one.episode not in looks)
 
     @cached_property
     def answered_until(self) -> datetime | None:
@@ -181,22 +216,31 @@ class History:
         return [
             episode.opened.event_time
             for episode in self.episodes
-            if episode.opened.event_time is not None and succeeded(episode.attempts)
+            if episode.trains
+            and episode.opened.event_time is not None
+            and succeeded(episode.attempts)
         ]
 
     def open_episode(self, limit: int) -> Episode | None:
         """Return the newest episode unless it is trained, exhausted or answered by a later run.
 
-        Nor is one open whose code is not today's, or has been looked at by the gate since.
+        Nor is one open whose code is not today's, or has been looked at by the gate since, or whose
+        challenger waits no more.
         """
         newest = self.episodes[-1] if self.episodes else None
         if newest is None or succeeded(newest.attempts) or newest.exhausted(limit):
             return None
-        if newest.opened.cause == CODE and not newest.is_for(self.code_to_train):
+        if newest.opened.cause == CODE and not newest.is_for(CODE, self.code_to_train):
+            return None
+        if not newest.trains and not newest.is_for(CHALLENGER, self._to_judge):
             return None
         trained = self.last_success
         answered = trained is not None and trained.last_seen > newest.opened.decided_at
         return None if answered else newest
+
+    @property
+    def _to_judge(self) -> str | None:
+        return str(self.waiting.version) if self.waiting and self.waiting.ready else None
 
     def since_reset(self, moment: datetime) -> bool:
         """Return whether no person has reset the loop since `moment`."""

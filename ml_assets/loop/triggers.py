@@ -122,7 +122,7 @@ def _calendar(
     allowed: int | None, findings: Sequence[Finding], history: History, now: datetime
 ) -> list[Trigger]:
     """Count from the newest training: a challenger that lost shows that age does no harm yet."""
-    last = history.last_success
+    last = history.last_trained
     times = (history.champion_trained_at, None if last is None else last.last_seen)
     trained = [moment for moment in times if moment is not None]
     if allowed is None or not trained:

@@ -10,6 +10,7 @@ import dagster as dg
 from ml_assets import clock
 from ml_assets.assets.attempts import REASON, attempts_of
 from ml_assets.assets.decision import findings, history, newest_decision
+from ml_assets.assets.prospects import prospects
 from ml_assets.automation.due import due
 from ml_assets.automation.launch import run_due
 from ml_assets.errors import MLAssetsError
@@ -18,7 +19,7 @@ from ml_assets.loop.decide import decide
 from ml_assets.replay.calendar import decisions_between
 from ml_assets.replay.root import set_clock
 from ml_assets.replay.world import ended, pass_time, why_failed
-from ml_assets.tables.challenger import known_by, label_times, repeats
+from ml_assets.tables.challenger import label_times
 from ml_assets.tables.findings import all_findings
 from ml_assets.warehouse.appended import promotions
 from ml_assets.warehouse.lake import connect
@@ -75,7 +76,7 @@ def _days_until(world: World, until: datetime) -> None:
     """
     would = _asked(world, until)
     for moment in decisions_between(world.pipeline, clock.now(), until):
-        if moment > clock.now() and would(moment).action == "retrain":
+        if moment > clock.now() and would(moment).asks:
             set_clock(moment)
             world.decide()
             _carry_out(world)
@@ -92,17 +93,13 @@ def _asked(world: World, until: datetime) -> Callable[[datetime], Decision]:
     with connect(pipeline.name, world.settings, read_only=True) as con:
         found = findings(con, pipeline, version)
         past = history(world.instance, con, pipeline, version)
+        policy = pipeline.declaration.retraining
+        if version is None:
+            return lambda moment: decide(found, past, policy, moment)
+        record = read_record(world.settings.tracking_uri, version.run_id)
         known = label_times(con, pipeline, until)
-    policy = pipeline.declaration.retraining
-    if version is None:
-        return lambda moment: decide(found, past, policy, moment)
-    windows = read_record(world.settings.tracking_uri, version.run_id).windows
-
-    def decided(moment: datetime) -> Decision:
-        again = repeats(pipeline, known_by(known, moment), windows, moment)
-        return decide(found, replace(past, repeats=again), policy, moment)
-
-    return decided
+        at = prospects(con, pipeline, world.settings, record, known)
+    return lambda moment: decide(found, replace(past, **at(moment)), policy, moment)
 
 
 def _carry_out(world: World) -> None:
@@ -121,7 +118,8 @@ def _carry_out(world: World) -> None:
 
 
 def _retrain(world: World, request: dg.RunRequest) -> None:
-    world.say(f"retrains. {request.tags[REASON]}")
+    what = "looks again" if request.asset_selection else "retrains"
+    world.say(f"{what}. {request.tags[REASON]}")
     result = world.launch(request)
     if not result.success:
         world.say(f"retraining failed: {why_failed(result)}")
@@ -138,7 +136,7 @@ def _retrain(world: World, request: dg.RunRequest) -> None:
 def _next_look(world: World) -> datetime | None:
     """Return when the sensor would launch the next attempt of a run that failed."""
     decision = newest_decision(world.instance, world.pipeline)
-    if decision is None or decision.action != "retrain":
+    if decision is None or not decision.asks:
         return None
     attempts = attempts_of(world.instance, world.pipeline)
     policy = world.pipeline.declaration.retraining

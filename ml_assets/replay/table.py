@@ -9,6 +9,7 @@ import numpy as np
 
 from ml_assets import clock
 from ml_assets.errors import DataError
+from ml_assets.loop.history import ASKS
 from ml_assets.ml import bootstrap
 from ml_assets.ml.bootstrap import Resampling
 from ml_assets.sql.names import qualified
@@ -62,9 +63,9 @@ class _Ledgers:
     promotions: Sequence[PromotionRow]
 
     def decided(self, start: datetime, end: datetime | None) -> DecisionRow | None:
-        """Return the first decision to retrain between two ticks, else the first decision."""
+        """Return the first decision between two ticks that asked for a run, else the first."""
         found = [row for row in self.decisions if _between(row.decided_at, start, end)]
-        return next((row for row in found if row.action == "retrain"), next(iter(found), None))
+        return next((row for row in found if row.action in ASKS), next(iter(found), None))
 
     def judged(self, start: datetime, end: datetime | None) -> PromotionRow | None:
         """Return the last answer of the gate between two ticks."""

@@ -83,6 +83,7 @@ class World:
                     instance=self.instance,
                     tags=request.tags,
                     run_config=config,
+                    asset_selection=request.asset_selection,
                     raise_on_error=False,
                     run_id=run_id,
                 )

@@ -55,6 +55,14 @@ class PromotionRow:
         """Return whether `version` was judged here: as itself, or as the challenger of a refit."""
         return version in (self.to_version, self.numbers.get("challenger"))
 
+    @property
+    def waits(self) -> bool:
+        """Whether no losses were compared, for lack of rows: the version has a look to come."""
+        if self.promoted or "window" not in self.numbers:
+            return False
+        criteria = self.numbers.get("criteria")
+        return not criteria or criteria[0]["passed"] is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResetRow:
@@ -109,6 +117,11 @@ def promotions(con: duckdb.DuckDBPyConnection, pipeline: str) -> list[PromotionR
         PromotionRow(**{**row, "numbers": json.loads(row["numbers"])})
         for row in _rows(con, pipeline, PromotionRow, "promoted_at")
     ]
+
+
+def about(rows: Sequence[PromotionRow], version: int) -> PromotionRow | None:
+    """Return the newest of `rows`, oldest first, about a version or its refit; None without one."""
+    return next((row for row in reversed(rows) if row.is_about(version)), None)
 
 
 def last_live(rows: Sequence[PromotionRow]) -> PromotionRow | None:

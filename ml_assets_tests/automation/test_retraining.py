@@ -47,6 +47,7 @@ def launch(
                 instance=instance,
                 tags=request.tags,
                 run_config=request.run_config,
+                asset_selection=request.asset_selection,
                 raise_on_error=False,
             )
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ml_assets.loop.unscorable import Unscorable
+    from ml_assets.loop.waiting import Waiting
 
 START = datetime(2013, 6, 1, tzinfo=UTC)
 
@@ -51,6 +52,7 @@ class Ledgers:
     repeats: bool = False
     lost_champion: int | None = None
     unscorable: Unscorable | None = None
+    waiting: Waiting | None = None
 
     @property
     def history(self) -> History:
@@ -63,6 +65,7 @@ class Ledgers:
             repeats=self.repeats,
             lost_champion=self.lost_champion,
             unscorable=self.unscorable,
+            waiting=self.waiting,
         )
 
     def go_to(self, day: float) -> None:
@@ -107,9 +110,9 @@ class Ledgers:
         """Return the runs that are queued or running."""
         return [run for run in self.runs.values() if run.status in ("queued", "running")]
 
-    def judge(self, episode: str, *, promoted: bool) -> None:
-        """Keep whether the episode's model was promoted."""
-        self.outcomes.append(Outcome(episode=episode, promoted=promoted, at=self.now))
+    def judge(self, episode: str, *, promoted: bool, waits: bool = False) -> None:
+        """Keep whether the episode's model was promoted, or waits for rows to be judged on."""
+        self.outcomes.append(Outcome(episode=episode, promoted=promoted, at=self.now, waits=waits))
         if promoted:
             self.champion_trained_at = self.now
 

@@ -15,6 +15,7 @@ from ml_assets.loop.history import Action, Attempt, Decision, History, Outcome, 
 from ml_assets.loop.policy import AttemptSpec, BudgetSpec, Policy, TriggerSpec, WindowRule
 from ml_assets.loop.triggers import Finding, Verdict
 from ml_assets.loop.unscorable import Unscorable
+from ml_assets.loop.waiting import Waiting
 from ml_assets.monitors.drift import drift
 from ml_assets.monitors.drift_limits import drift_limits
 from ml_assets_tests.loop.ledgers import START, Ledgers, alarm, finding, ok
@@ -205,6 +206,133 @@ def test_new_code_over_budget_is_told_to_people_and_trained_on_once_it_is_free()
     )
     loop.go_to(100)
     assert loop.evaluate().episode == "code-c0de"
+
+
+# A challenger that the gate found no rows for.
+
+
+def waits(there: int = 0, needed: int = 1) -> Waiting:
+    return Waiting(version=3, there=there, needed=needed, every="month")
+
+
+def asleep(policy: Policy | None = None) -> Ledgers:
+    """Return ledgers in which the first challenger, of day 5, waits for rows."""
+    loop = at_day(5, policy)
+    episode = loop.retrain(alarm("calibration", 4)).episode
+    loop.judge(str(episode), promoted=False, waits=True)
+    loop.waiting = waits()
+    loop.wait(minutes=1)
+    return loop
+
+
+def test_a_challenger_that_waits_for_rows_holds_all_that_would_wait_too() -> None:
+    loop = asleep()
+    loop.go_to(200)
+    for _ in range(2):
+        held = loop.evaluate(alarm("calibration", 190))
+        assert held == Decision(
+            action="hold",
+            cause="challenger",
+            reason="Version 3 waits for rows that neither version was trained on:"
+            " 0 of 1 month so far",
+            event_time=START + timedelta(days=190),
+            decided_at=loop.now,
+        )
+        assert loop.tick() == Wait(reason=held.reason)
+    loop.waiting = waits(1, 2)
+    assert loop.evaluate().reason.endswith("1 of 2 months so far")
+
+
+def test_once_there_are_rows_the_gate_looks_again_in_cooldown_and_over_budget() -> None:
+    loop = asleep(Policy(budget=BudgetSpec(retrains=1)))
+    loop.waiting = waits(1)
+    decision = loop.evaluate(alarm("calibration", 5))
+    assert (decision.action, decision.cause) == ("judge", "challenger")
+    assert decision.episode == "challenger-3"
+    told = loop.tick()
+    assert isinstance(told, Launch)
+    assert told.run_key == "challenger-3/1"
+    assert loop.evaluate().action == "hold"
+    loop.end("failed")
+    again = loop.evaluate()
+    assert (again.action, again.cause, again.episode) == ("judge", "challenger", "challenger-3")
+    loop.wait(minutes=20)
+    told = loop.tick()
+    assert isinstance(told, Launch)
+    assert told.run_key == "challenger-3/2"
+    loop.end("succeeded")
+    loop.waiting = None
+    # It used no budget, and answered nothing that the training had not.
+    loop.policy = Policy(cooldown_days=0, budget=BudgetSpec(retrains=2))
+    loop.wait(minutes=1)
+    assert loop.evaluate(alarm("calibration", 5)).episode == "calibration-2013-06-06"
+
+
+def test_a_look_that_was_decided_ends_with_the_wait() -> None:
+    loop = asleep()
+    loop.waiting = waits(1)
+    loop.evaluate()
+    loop.waiting = replace(waits(1), version=4)
+    assert loop.evaluate().episode == "challenger-4"
+    loop.waiting = None
+    assert loop.evaluate().episode is None
+
+
+def test_a_look_that_cannot_be_taken_opens_the_breaker() -> None:
+    loop = asleep()
+    loop.waiting = waits(1)
+    loop.evaluate()
+    for _ in range(loop.policy.attempts.limit):
+        loop.wait(days=1)
+        assert isinstance(loop.tick(), Launch)
+        loop.end("failed")
+    blocked = loop.evaluate()
+    assert blocked.cause == "breaker"
+    assert "challenger-3 is given up" in blocked.reason
+    loop.wait(minutes=1)
+    loop.resume()
+    assert loop.evaluate().episode == "challenger-3-2"
+
+
+def test_looks_at_nothing_do_not_open_the_breaker_and_what_they_end_in_does() -> None:
+    policy = Policy(breaker=1, cooldown_days=0)
+    loop = asleep(policy)
+    episode = loop.decisions[0].episode
+    loop.waiting = None
+    assert loop.evaluate(alarm("calibration", 5)).action == "retrain"
+    loop = asleep(policy)
+    loop.waiting = None
+    loop.judge(str(episode), promoted=False)
+    assert loop.evaluate(alarm("calibration", 5)).cause == "breaker"
+
+
+def test_the_calendar_counts_from_the_training_and_not_from_the_look() -> None:
+    loop = asleep(Policy(trigger=TriggerSpec(max_age_days=30), cooldown_days=0))
+    loop.go_to(34)
+    loop.waiting = waits(1)
+    loop.evaluate()
+    assert isinstance(loop.tick(), Launch)
+    loop.end("succeeded")
+    loop.waiting = None
+    loop.go_to(36)
+    due = loop.evaluate()
+    assert (due.action, due.cause) == ("retrain", "calendar")
+    assert "the newest training of 2013-06-06" in due.reason.lower()
+
+
+def test_people_hear_of_new_code_that_waits_for_rows() -> None:
+    loop = at_day(5)
+    loop.unscorable = changed_to(None)
+    loop.waiting = waits()
+    told = loop.evaluate()
+    assert (told.action, told.cause, told.episode) == ("blocked", "code", None)
+    assert told.reason == (
+        "Nothing is scored. Its code is gone. Version 3 waits for rows that neither version was"
+        " trained on: 0 of 1 month so far. Train by hand."
+    )
+    assert loop.evaluate(finding("contract", "broken", 4)).cause == "contract"
+    loop.waiting = waits(1)
+    assert loop.evaluate().action == "judge"
 
 
 # Nothing new to learn.
@@ -633,7 +761,7 @@ def test_the_cooldown_counts_from_the_end_of_the_training() -> None:
     assert held == Decision(
         action="hold",
         cause="calibration",
-        reason=f"In cooldown until 2013-06-29, 28 days after {FIRST} was trained:"
+        reason=f"In cooldown until 2013-06-29, 28 days after {FIRST} succeeded:"
         " calibration alarm in 2013-06-20: the numbers",
         event_time=START + timedelta(days=19),
         decided_at=loop.now,
@@ -737,13 +865,27 @@ def test_what_was_decided_stays_decided_while_findings_flap(verdicts: list[Verdi
 # For any ledgers whatever, also such as no loop would write.
 
 _NAMES = st.sampled_from(
-    ["calibration-2013-06-01", "performance-2013-06-20", "code-c0de", "code-c0de-2", "by hand"]
+    [
+        "calibration-2013-06-01",
+        "performance-2013-06-20",
+        "code-c0de",
+        "code-c0de-2",
+        "challenger-3",
+        "by hand",
+    ]
 )
 _HOURS = st.integers(-60 * 24, 60 * 24)
 _CAUSES = st.sampled_from(
     ["data_quality", "contract", "calibration", "performance", "prediction_drift", "labels"]
 )
 _UNSCORABLE = st.none() | st.builds(changed_to, st.sampled_from([None, "c0de", "other"]))
+_WAITING = st.none() | st.builds(
+    Waiting,
+    version=st.integers(3, 4),
+    there=st.integers(0, 2),
+    needed=st.integers(1, 2),
+    every=st.just("month"),
+)
 _FINDINGS = st.lists(
     st.builds(
         finding,
@@ -768,6 +910,12 @@ _POLICIES = st.builds(
 )
 
 
+def _cause_of(name: str | None) -> str | None:
+    """Return the cause that alone names its episodes so."""
+    cause = str(name).partition("-")[0]
+    return cause if cause in ("code", "challenger") else None
+
+
 @st.composite
 def _histories(draw: st.DrawFn) -> History:
     """Any records, no two of a kind at the same instant."""
@@ -778,7 +926,7 @@ def _histories(draw: st.DrawFn) -> History:
     decisions = [
         Decision(
             action=draw(st.sampled_from(get_args(Action))),
-            cause="code" if name is not None and name.startswith("code") else draw(_CAUSES),
+            cause=_cause_of(name) or draw(_CAUSES),
             reason="the reason",
             event_time=START + timedelta(hours=draw(_HOURS)),
             decided_at=START + timedelta(hours=hour),
@@ -804,12 +952,14 @@ def _histories(draw: st.DrawFn) -> History:
                 episode=draw(_NAMES),
                 promoted=draw(st.booleans()),
                 at=START + timedelta(hours=hour),
+                waits=draw(st.booleans()),
             )
             for hour in moments()
         ],
         resets=[START + timedelta(hours=hour) for hour in moments()],
         champion_trained_at=draw(st.none() | _HOURS.map(lambda h: START + timedelta(hours=h))),
         unscorable=draw(_UNSCORABLE),
+        waiting=draw(_WAITING),
     )
 
 
@@ -844,14 +994,14 @@ def test_a_new_episode_keeps_every_limit_whatever_the_ledgers_say(
     if decision.until is not None:
         assert decision.action == "hold"
         assert decision.until > now
-    if decision.action != "retrain":
+    if not decision.asks:
         return
     assert not any(one.status in ("queued", "running") for one in history.attempts)
     opened: dict[str, datetime] = {}
     for one in sorted(history.decisions, key=lambda one: one.decided_at, reverse=True):
-        if one.action == "retrain" and one.episode is not None:
+        if one.asks and one.episode is not None:
             opened[one.episode] = one.decided_at
-    if decision.episode in opened:
+    if decision.episode in opened or looks(decision, history.waiting):
         return
     trained = [one for one in history.attempts if one.status == "succeeded"]
     if decision.cause == "code":
@@ -864,4 +1014,16 @@ def test_a_new_episode_keeps_every_limit_whatever_the_ledgers_say(
         assert history.unscorable is None
         assert all(one.last_seen + timedelta(days=policy.cooldown_days) <= now for one in trained)
     since = now - timedelta(days=policy.budget.days)
-    assert sum(moment > since for moment in opened.values()) < policy.budget.retrains
+    paid = [moment for name, moment in opened.items() if not name.startswith("challenger")]
+    assert sum(moment > since for moment in paid) < policy.budget.retrains
+
+
+def looks(decision: Decision, waiting: Waiting | None) -> bool:
+    """Whether the gate is to look at who waits, once there are rows; nothing is trained before."""
+    if decision.action == "retrain":
+        assert waiting is None
+        return False
+    assert waiting is not None
+    assert waiting.ready
+    assert str(decision.episode).startswith(f"challenger-{waiting.version}")
+    return True

@@ -27,6 +27,7 @@ from ml_assets.loop.decide import decide
 from ml_assets.loop.history import Attempt
 from ml_assets.loop.policy import AttemptSpec, BudgetSpec, Policy, TriggerSpec, WindowRule
 from ml_assets.loop.unscorable import Unscorable
+from ml_assets.loop.waiting import Waiting
 from ml_assets_tests.loop.ledgers import START, Ledgers, finding
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Month:
     ends: list[Status]
     broken: bool
     promoted: bool | None
+    rows: bool
+    """Whether the gate finds rows, else only in the month after."""
 
 
 _MONTHS = st.builds(
@@ -78,6 +81,7 @@ _MONTHS = st.builds(
     ends=st.lists(_ENDS, min_size=1, max_size=3),
     broken=st.booleans(),
     promoted=st.none() | st.booleans(),
+    rows=st.booleans(),
 )
 
 
@@ -90,9 +94,14 @@ class Incident:
     evidence: datetime | None
     code: str | None = None
     """The code that it is to train a version of, where nothing was scored."""
+    version: int | None = None
+    """The challenger that it is to look at again, where nothing is trained."""
     failures: list[datetime] = field(default_factory=list)
     trained: datetime | None = None
+    """When it succeeded: trained a model or looked at one."""
     promoted: bool | None = None
+    waits: bool = False
+    """Whether the gate found no rows to judge its model on."""
 
 
 class Loop(RuleBasedStateMachine):
@@ -109,6 +118,10 @@ class Loop(RuleBasedStateMachine):
         """When a run that a person started has trained a model."""
         self.codes = 0
         """Versions of the code; one that was left never comes again."""
+        self.looks = 0
+        """Looks of the gate that found no rows, each at a version of its own."""
+        self.asleep: Incident | None = None
+        """Whose model waits."""
         self.evaluations = 0
         self.earlier = self.loop.history
 
@@ -217,8 +230,24 @@ class Loop(RuleBasedStateMachine):
             self.by_hand += [self.loop.now] if status == "succeeded" else []
         elif status == "succeeded":
             incident.trained = self.loop.now
+            self._looked(incident)
         else:
             incident.failures.append(self.loop.now)
+        if incident is None and status == "succeeded":
+            # A newer version is there.
+            self._give_up_waiting()
+
+    def _looked(self, incident: Incident) -> None:
+        """Let the gate find rows this time, if the challenger waits still."""
+        waiting = self.loop.waiting
+        if waiting and incident.version == waiting.version:
+            assert self.asleep is not None
+            self.asleep.promoted, self.asleep.waits = None, False
+            self.loop.waiting = self.asleep = None
+
+    def _give_up_waiting(self) -> None:
+        """Leave the challenger unjudged for good."""
+        self.loop.waiting = self.asleep = None
 
     @precondition(lambda self: self._unjudged())
     @rule(promoted=st.booleans())
@@ -226,13 +255,38 @@ class Loop(RuleBasedStateMachine):
         incident = self._unjudged()[0]
         incident.promoted = promoted
         self.loop.judge(incident.name, promoted=promoted)
+        self._answer_code(promoted=promoted)
+
+    @precondition(lambda self: self._unjudged() and not self.loop.waiting)
+    @rule()
+    def the_gate_finds_no_rows(self) -> None:
+        """Everything is read at once from here on: what waits is read from what the gate wrote."""
+        self.loop.wait(seconds=1)
+        self.asleep = self._unjudged()[0]
+        self.asleep.promoted, self.asleep.waits = False, True
+        self.looks += 1
+        self.loop.judge(self.asleep.name, promoted=False, waits=True)
+        self.loop.waiting = Waiting(version=self.looks, there=0, needed=1, every="month")
+        self._answer_code(promoted=False)
+
+    @precondition(lambda self: self.loop.waiting)
+    @rule()
+    def rows_come(self) -> None:
+        assert self.loop.waiting is not None
+        self.loop.waiting = replace(self.loop.waiting, there=1)
+
+    def _answer_code(self, *, promoted: bool) -> None:
         if self.loop.unscorable is not None:
             # Whatever asked for it, it was trained on the code of its day; say it was today's.
             waits = replace(self.loop.unscorable, untrained=None)
             self.loop.unscorable = None if promoted else waits
 
     def _unjudged(self) -> list[Incident]:
-        return [one for one in self.incidents.values() if one.trained and one.promoted is None]
+        return [
+            one
+            for one in self.incidents.values()
+            if one.trained and one.promoted is None and one.version is None
+        ]
 
     @precondition(lambda self: not self.loop.going_on())
     @rule()
@@ -248,6 +302,7 @@ class Loop(RuleBasedStateMachine):
     def a_person_changes_the_code(self) -> None:
         """Everything is read at once from here on as well."""
         self.loop.wait(seconds=1)
+        self._give_up_waiting()
         self.codes += 1
         self.loop.unscorable = Unscorable(
             why="Its code is gone.", by_hand="Train by hand.", untrained=f"c{self.codes}"
@@ -257,10 +312,12 @@ class Loop(RuleBasedStateMachine):
     @rule()
     def a_person_takes_it_back(self) -> None:
         self.loop.wait(seconds=1)
+        self._give_up_waiting()
         self.loop.unscorable = None
 
     def _has_hands(self) -> bool:
-        return self.codes > 0 or any(key.startswith("by hand") for key in self.loop.runs)
+        hands = any(key.startswith("by hand") for key in self.loop.runs)
+        return self.codes + self.looks > 0 or hands
 
     @rule()
     def a_person_resumes(self) -> None:
@@ -274,6 +331,8 @@ class Loop(RuleBasedStateMachine):
         """Everything in its usual order, so that long histories are reached."""
         self.time_passes(month.length)
         self.data_is_mended()
+        if self.loop.waiting:
+            self.rows_come()
         self.a_window_is_judged("calibration", "alarm", 0)
         self.a_window_is_judged("performance", "alarm", 0)
         self.an_evaluation_decides()
@@ -287,8 +346,12 @@ class Loop(RuleBasedStateMachine):
                 self.an_evaluation_decides()
             if self.loop.going_on():
                 self.the_run_ends(status)
-        if month.promoted is not None and self._unjudged():
+        if month.promoted is None or not self._unjudged():
+            return
+        if month.rows or self.loop.waiting:
             self.the_gate_judges(promoted=month.promoted)
+        else:
+            self.the_gate_finds_no_rows()
 
     # What must hold.
 
@@ -306,29 +369,46 @@ class Loop(RuleBasedStateMachine):
         assert decision.until is None or decision.until > self.loop.now
         if self._is_broken():
             assert (decision.action, decision.episode) == ("blocked", None)
-        if decision.action != "retrain":
+        if not decision.asks:
             return
         assert decision.episode is not None
-        if decision.episode not in self.incidents:
+        known = self.incidents.get(decision.episode)
+        if known is None:
             code = self._untrained() if decision.cause == "code" else None
-            self._check_limits(decision.event_time, code)
-            self.incidents[decision.episode] = Incident(
-                decision.episode, self.loop.now, decision.event_time, code
-            )
+            known = Incident(decision.episode, self.loop.now, decision.event_time, code)
+            if decision.action == "judge":
+                known.version = self._check_look(decision)
+            else:
+                self._check_limits(decision.event_time, code)
+            self.incidents[decision.episode] = known
+        assert (decision.action == "judge") == (known.version is not None)
+
+    def _check_look(self, decision: Decision) -> int:
+        """The gate looks again where there are rows, one run at a time; return the version."""
+        waiting = self.loop.waiting
+        assert waiting is not None
+        assert waiting.ready
+        assert decision.cause == "challenger"
+        assert not self.loop.going_on()
+        assert not self._breaker_is_open()
+        assert self._open_incident() is None
+        return waiting.version
 
     def _check_fresh(self, decision: Decision) -> None:
         """Nothing is held back or repeated without cause by who sees everything."""
         policy, now = self.loop.policy, self.loop.now
         if decision.cause == "breaker":
             assert self._breaker_is_open()
-        if decision.action == "retrain":
+        if decision.asks:
             assert not self.loop.going_on()
             assert self._is_open(self.incidents[str(decision.episode)])
         elif self._untrained() is not None:
             assert self._is_kept_from_new_code()
+        elif self.loop.waiting and self.loop.waiting.ready:
+            assert self._is_broken() or self.loop.going_on() or self._breaker_is_open()
         if decision.until is not None:
             since = now - timedelta(days=policy.budget.days)
-            spent = sum(one.opened > since for one in self.incidents.values())
+            spent = sum(one.opened > since for one in self._trainers())
             cooling = any(
                 now - moment < timedelta(days=policy.cooldown_days) for moment in self._trainings()
             )
@@ -349,7 +429,7 @@ class Loop(RuleBasedStateMachine):
 
     def _is_kept_from_new_code(self) -> bool:
         since = self.loop.now - timedelta(days=self.loop.policy.budget.days)
-        spent = sum(one.opened > since for one in self.incidents.values())
+        spent = sum(one.opened > since for one in self._trainers())
         return (
             self._is_broken()
             or len(self.loop.going_on()) > 0
@@ -357,7 +437,14 @@ class Loop(RuleBasedStateMachine):
             or spent >= self.loop.policy.budget.retrains
         )
 
+    def _trainers(self) -> list[Incident]:
+        return [one for one in self.incidents.values() if one.version is None]
+
     def _is_open(self, incident: Incident) -> bool:
+        waiting = self.loop.waiting
+        if incident.version is not None:
+            ready = waiting is not None and waiting.ready and waiting.version == incident.version
+            return ready and self._is_undone(incident)
         return incident.code in (None, self._untrained()) and self._is_undone(incident)
 
     def _is_undone(self, incident: Incident) -> bool:
@@ -367,13 +454,17 @@ class Loop(RuleBasedStateMachine):
             and not any(moment > incident.opened for moment in self.by_hand)
         )
 
-    def _trainings(self) -> list[datetime]:
-        return self.by_hand + [one.trained for one in self.incidents.values() if one.trained]
+    def _trainings(self, *, looks: bool = True) -> list[datetime]:
+        """Return when models were trained, and those that waited were looked at."""
+        among = self.incidents.values() if looks else self._trainers()
+        return self.by_hand + [one.trained for one in among if one.trained]
 
     def _check_limits(self, evidence: datetime | None, code: str | None) -> None:
         """No limit stands against an episode that is opened now: for new code one less."""
         policy, now = self.loop.policy, self.loop.now
         before = list(self.incidents.values())
+        # What is trained now would wait for the same rows.
+        assert self.loop.waiting is None
         assert not self.loop.going_on()
         assert not self._breaker_is_open()
         for one in before:
@@ -383,8 +474,9 @@ class Loop(RuleBasedStateMachine):
             assert self.loop.unscorable is None
             self._check_cooldown()
         since = now - timedelta(days=policy.budget.days)
-        assert sum(one.opened > since for one in before) < policy.budget.retrains
-        answered = [one.evidence for one in before if one.trained and one.evidence is not None]
+        trainers = self._trainers()
+        assert sum(one.opened > since for one in trainers) < policy.budget.retrains
+        answered = [one.evidence for one in trainers if one.trained and one.evidence is not None]
         if code is None and evidence and answered and not self._calendar_is_due():
             assert evidence > max(answered)
 
@@ -402,13 +494,16 @@ class Loop(RuleBasedStateMachine):
                 return True
             if one.promoted:
                 row = 0
+            elif one.version is not None or one.waits:
+                # Nothing was trained, or nothing speaks against what was.
+                continue
             elif one.trained is not None and one.trained >= reset:
                 row += 1
         return row >= self.loop.policy.breaker
 
     def _calendar_is_due(self) -> bool:
         age = self.loop.policy.trigger.max_age_days
-        times = [*self._trainings(), self.loop.champion_trained_at]
+        times = [*self._trainings(looks=False), self.loop.champion_trained_at]
         newest = max((moment for moment in times if moment is not None), default=None)
         if age is None or newest is None:
             return False
@@ -425,7 +520,7 @@ class Loop(RuleBasedStateMachine):
         if incident.failures:
             pause = timedelta(minutes=policy.attempts.backoff_minutes * 2 ** (told.attempt - 2))
             assert now - incident.failures[-1] >= pause
-        if incident.code is None:
+        if incident.code is None and incident.version is None:
             self._check_cooldown()
 
     def _open_incident(self) -> Incident | None:
@@ -436,7 +531,7 @@ class Loop(RuleBasedStateMachine):
         self.data_is_mended()
         if self.loop.going_on():
             self.the_run_ends("failed")
-        if self.loop.unscorable is not None and self._untrained() is None:
+        if self.loop.unscorable is not None and not (self._untrained() or self.loop.waiting):
             # Until a person has acted nothing else is done.
             self.loop.unscorable = None
         pending, limit = self._open_incident(), self.loop.policy.attempts.limit
