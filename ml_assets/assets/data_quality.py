@@ -57,8 +57,8 @@ def data_quality_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         kinds={"duckdb"},
         description="Features that went missing and slices that are late: what no change of the"
         " world explains, and what is not scored.",
-        partitioned=table.partitioned,
-        metadata={"dagster/table_name": f"{pipeline.name}.{table.dotted}"},
+        code_version=table.code_version,
+        table=table,
         checks=[
             dg.AssetCheckSpec(
                 cause, asset=asset_key(pipeline, *name), blocking=True, description=text

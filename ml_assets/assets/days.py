@@ -43,8 +43,8 @@ def days_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         after=[SCORES, REFERENCE, pipeline.node(pipeline.declaration.label.table).name],
         kinds={"duckdb"},
         description="Sufficient statistics per day: kilobytes from which the monitors work.",
-        partitioned=table.partitioned,
-        metadata={"dagster/table_name": f"{pipeline.name}.{table.dotted}"},
+        code_version=table.code_version,
+        table=table,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +27,7 @@ from ml_assets.tables.challenger import label_times
 from ml_assets.tables.evidence import evidence
 from ml_assets.tables.findings import MONITORS, all_findings
 from ml_assets.tables.overdue import FRESHNESS, expected, freshness_found
+from ml_assets.tables.pipeline import code_hash
 from ml_assets.tables.plan import Stored
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import (
@@ -64,6 +65,7 @@ def decision_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         NAME,
         _evaluate,
         after=[("monitoring", monitor) for monitor in MONITORS],
+        code_version=code_hash(asdict(pipeline.declaration.retraining)),
         kinds={"duckdb"},
         description="What to do about the champion, and why; each evaluation is a row of"
         " ops.decisions.",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from ml_assets.assets.report_context import report_context
 from ml_assets.assets.step import step_asset
+from ml_assets.assets.train import training_code
 from ml_assets.errors import TrackingError
 from ml_assets.tables.metrics import declared_metrics
+from ml_assets.tables.pipeline import code_hash
 from ml_assets.tables.training import read
 from ml_assets.warehouse.lake import connect
 from ml_assets.warehouse.settings import Settings
@@ -34,6 +37,7 @@ def evaluation_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         _measure_and_report,
         after=[("model",)],
         kinds={"mlflow", "html"},
+        code_version=code_hash([training_code(pipeline), asdict(pipeline.declaration.evaluation)]),
         description="Metrics with intervals beside the baselines, on data later than all training.",
     )
 

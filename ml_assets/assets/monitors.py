@@ -65,8 +65,8 @@ def monitor_asset(pipeline: Pipeline, monitor: Monitor) -> dg.AssetsDefinition:
         after=[DAYS],
         kinds={"duckdb"},
         description=monitor.description,
-        partitioned=table.partitioned,
-        metadata={"dagster/table_name": f"{pipeline.name}.{table.dotted}"},
+        code_version=table.code_version,
+        table=table,
         checks=[
             dg.AssetCheckSpec(
                 cause,

@@ -51,8 +51,8 @@ def scores_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         ],
         kinds={"lightgbm", "duckdb"},
         description="The champion's answer for every entity; a score that was given stays.",
-        partitioned=table.partitioned,
-        metadata={"dagster/table_name": f"{pipeline.name}.{table.dotted}"},
+        code_version=table.code_version,
+        table=table,
     )
 
 

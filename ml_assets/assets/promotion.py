@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -18,6 +19,7 @@ from ml_assets.assets.training_set import Reading
 from ml_assets.assets.verdicts import prove, require_proven
 from ml_assets.errors import TrackingError
 from ml_assets.tables.freshness import require_one_version
+from ml_assets.tables.pipeline import code_hash
 from ml_assets.tables.plan import Stored
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.appended import PromotionRow, about, last_live
@@ -41,6 +43,7 @@ def promotion_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         NAME,
         _decide,
         after=[("evaluation",)],
+        code_version=code_hash(asdict(pipeline.declaration.retraining.gate)),
         kinds={"mlflow"},
         description=(
             "The first version becomes champion. A later one must be better than the champion on"

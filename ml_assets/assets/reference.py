@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ml_assets.assets.step import step_asset
-from ml_assets.assets.train import read_at, train_again
+from ml_assets.assets.train import read_at, train_again, training_code
 from ml_assets.errors import TrackingError
 from ml_assets.ml.split import cut
 from ml_assets.ml.training_table import partitions_of
@@ -33,6 +33,7 @@ def reference_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         _ensure,
         after=[("promotion",)],
         kinds={"lightgbm", "mlflow"},
+        code_version=training_code(pipeline),
         description="Out-of-fold predictions of the champion's training window, summed per day.",
     )
 

@@ -10,6 +10,7 @@ from ml_assets.assets.slices import failure
 from ml_assets.errors import MLAssetsError
 
 if TYPE_CHECKING:
+    from ml_assets.tables.derived import Derived
     from ml_assets.tables.pipeline import Pipeline
 
 Told = Mapping[str, Any] | dg.MaterializeResult[None]
@@ -26,14 +27,17 @@ def step_asset(
     after: Iterable[tuple[str, ...]],
     kinds: set[str],
     description: str,
-    code_version: str | None = None,
-    partitioned: bool = False,
+    code_version: str,
+    table: "Derived | None" = None,
     checks: Sequence[dg.AssetCheckSpec] = (),
-    metadata: Mapping[str, Any] | None = None,
     config: Mapping[str, dg.Field] | None = None,
 ) -> dg.AssetsDefinition:
-    """Return the asset `<pipeline>/<name>` that does `step` after the assets `after`."""
+    """Return the asset `<pipeline>/<name>` that does `step` after the assets `after`.
+
+    What stores a `table` is partitioned as that is, and shows its columns.
+    """
     parts = (name,) if isinstance(name, str) else name
+    partitioned = table is not None and table.partitioned
 
     @dg.asset(
         key=asset_key(pipeline, *parts),
@@ -47,7 +51,7 @@ def step_asset(
         partitions_def=partitions_def(pipeline) if partitioned else None,
         backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
         check_specs=checks,
-        metadata=metadata,
+        metadata=None if table is None else _stored(pipeline, table),
         config_schema=config,
     )
     def run(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
@@ -60,3 +64,11 @@ def step_asset(
         yield told
 
     return run
+
+
+def _stored(pipeline: "Pipeline", table: "Derived") -> dict[str, Any]:
+    columns = [dg.TableColumn(name, kind) for name, kind in table.types.items()]
+    return {
+        "dagster/table_name": f"{pipeline.name}.{table.dotted}",
+        "dagster/column_schema": dg.TableSchema(columns),
+    }

@@ -14,6 +14,7 @@ from ml_assets.assets.events import latest
 from ml_assets.assets.reference import has_champion
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.step import step_asset
+from ml_assets.assets.train import training_code
 from ml_assets.assets.verdicts import prove, require_proven
 from ml_assets.errors import MLAssetsError
 from ml_assets.loop.history import minute
@@ -50,6 +51,7 @@ def training_set_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
         _decide,
         after=[*(node.name for node in pipeline.features), pipeline.node(label).name],
         kinds={"duckdb"},
+        code_version=training_code(pipeline),
         config={"reason": dg.Field(str, is_required=False, description="Why it is trained.")},
         description=(
             f"Features of {spine(pipeline)[0].dotted} and its fellows, joined with mature labels "

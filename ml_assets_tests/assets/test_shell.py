@@ -41,6 +41,7 @@ def test_every_asset_has_a_group_kinds_owners_and_words(
         asset = graph.get(key)
         assert asset.group_name == pipeline.name
         assert asset.kinds
+        assert asset.code_version
         assert asset.owners == list(pipeline.declaration.owners)
         assert asset.description
 
