@@ -13,7 +13,6 @@ from ml_assets.monitors.findings import (
     Replay,
     Terms,
     Verdict,
-    number,
     replay,
     too_small,
     with_labels,
@@ -22,6 +21,7 @@ from ml_assets.monitors.persistence import stretched
 from ml_assets.monitors.realised import realised
 from ml_assets.monitors.resample import draw_windows
 from ml_assets.monitors.residuals import TINY, between_days, residuals, standardise
+from ml_assets.monitors.written import number
 
 if TYPE_CHECKING:
     from ml_assets.monitors.days import Days

@@ -9,15 +9,9 @@ import numpy as np
 
 from ml_assets.monitors.cusum_limit import MIN_REFERENCE, solve_limit, step
 from ml_assets.monitors.drift import MIN_CLUSTERS
-from ml_assets.monitors.findings import (
-    MIN_POSITIVES,
-    Problem,
-    Verdict,
-    number,
-    settled,
-    with_labels,
-)
+from ml_assets.monitors.findings import MIN_POSITIVES, Problem, Verdict, settled, with_labels
 from ml_assets.monitors.residuals import between_days, residuals
+from ml_assets.monitors.written import beside, number
 
 if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
@@ -147,9 +141,10 @@ def _reason(path: Path, limit: float, fired: str, since: np.datetime64) -> str:
     if path.alarms:
         last, count = path.alarms[-1], len(path.alarms)
         more = f"{count} alarms since {path.alarms[0].day}, " if count > 1 else ""
+        value, bound = beside(last.value, limit)
         return (
             f"calibration: the model {last.direction} since about {last.since}, alarm on "
-            f"{last.day} (CUSUM {number(last.value)}, limit {number(limit)}); {more}{fired}"
+            f"{last.day} (CUSUM {value}, limit {bound}); {more}{fired}"
         )
     if days < MIN_CLUSTERS:
         return (

@@ -14,6 +14,7 @@ from ml_assets.errors import DataError
 from ml_assets.monitors.days import SCORE
 from ml_assets.monitors.drift_limits import compared
 from ml_assets.monitors.psi import psi
+from ml_assets.monitors.written import beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -193,10 +194,5 @@ def _within(shift: Shift) -> str:
 
 
 def _numbers(shift: Shift) -> str:
-    return f"PSI {_short(shift.psi)}, limit {_short(shift.limit)}"
-
-
-def _short(value: float) -> str:
-    """Write two decimals, or two significant digits below .1: .31, .0042."""
-    text = f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
-    return text[1:] if text.startswith("0.") else text
+    psi, limit = beside(shift.psi, shift.limit)
+    return f"PSI {psi}, limit {limit}"

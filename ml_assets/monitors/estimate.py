@@ -9,16 +9,9 @@ import numpy as np
 
 from ml_assets.monitors.drift import MIN_CLUSTERS
 from ml_assets.monitors.excess import mean_excess, sampled_excess
-from ml_assets.monitors.findings import (
-    Replay,
-    Terms,
-    Verdict,
-    number,
-    replay,
-    too_small,
-    with_labels,
-)
+from ml_assets.monitors.findings import Replay, Terms, Verdict, replay, too_small, with_labels
 from ml_assets.monitors.realised import realised
+from ml_assets.monitors.written import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -112,13 +112,3 @@ def too_small(reference: Days, window: Days, problem: Problem) -> str:
     if problem == "binary" and positives < MIN_POSITIVES:
         return f"the window has {positives} positives of at least {MIN_POSITIVES}"
     return ""
-
-
-def number(value: float) -> str:
-    """Write two decimals, or two significant digits below .1, without the leading zero."""
-    if not math.isfinite(value):
-        return f"{value}"
-    small = 0 < abs(value) < 0.0995
-    digits = 1 - math.floor(math.log10(abs(value))) if small else 2
-    text = f"{value:,.{digits}f}"
-    return text.replace("0.", ".", 1) if text.removeprefix("-").startswith("0.") else text

@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml_assets.monitors.excess import mean_excess, sampled_excess
-from ml_assets.monitors.findings import (
-    Replay,
-    Terms,
-    Verdict,
-    number,
-    replay,
-    too_small,
-    with_labels,
-)
+from ml_assets.monitors.findings import Replay, Terms, Verdict, replay, too_small, with_labels
 from ml_assets.monitors.realised import Realised, realised
+from ml_assets.monitors.written import number
 
 if TYPE_CHECKING:
     from ml_assets.monitors.days import Days

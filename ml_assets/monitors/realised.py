@@ -9,7 +9,8 @@ import numpy as np
 
 from ml_assets.ml.results import Estimate
 from ml_assets.monitors.excess import excess_per_day
-from ml_assets.monitors.findings import CLOSED, number, with_labels
+from ml_assets.monitors.findings import CLOSED, with_labels
+from ml_assets.monitors.written import number
 
 if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats

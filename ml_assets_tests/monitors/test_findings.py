@@ -6,38 +6,11 @@ import numpy as np
 import pytest
 
 from ml_assets.errors import DataError
-from ml_assets.monitors.findings import (
-    Replay,
-    Terms,
-    Verdict,
-    number,
-    replay,
-    too_small,
-    with_labels,
-)
+from ml_assets.monitors.findings import Replay, Terms, Verdict, replay, too_small, with_labels
 from ml_assets_tests.monitors.labelled import mature, summed
 
 if TYPE_CHECKING:
     from ml_assets.monitors.days import Days
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1.214, "1.21"),
-        (0.876, ".88"),
-        (-0.5, "-.50"),
-        (0.0314, ".031"),
-        (-0.00271, "-.0027"),
-        (0.0, ".00"),
-        (0.0996, ".10"),
-        (12345.6, "12,345.60"),
-        (10.0, "10.00"),
-        (float("inf"), "inf"),
-    ],
-)
-def test_numbers_are_short(value: float, text: str) -> None:
-    assert number(value) == text
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
