@@ -242,7 +242,8 @@ class Loop(RuleBasedStateMachine):
         waiting = self.loop.waiting
         if waiting and incident.version == waiting.version:
             assert self.asleep is not None
-            self.asleep.promoted, self.asleep.waits = None, False
+            # Its model waits until the gate has told what it saw.
+            self.asleep.promoted = None
             self.loop.waiting = self.asleep = None
 
     def _give_up_waiting(self) -> None:
@@ -253,7 +254,7 @@ class Loop(RuleBasedStateMachine):
     @rule(promoted=st.booleans())
     def the_gate_judges(self, *, promoted: bool) -> None:
         incident = self._unjudged()[0]
-        incident.promoted = promoted
+        incident.promoted, incident.waits = promoted, False
         self.loop.judge(incident.name, promoted=promoted)
         self._answer_code(promoted=promoted)
 
