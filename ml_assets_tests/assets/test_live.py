@@ -291,10 +291,10 @@ settings = Settings.from_environment()
 with connect("flights", settings) as con:
     books = Books(pipeline="flights", settings=settings, con=con, on_wait=lambda message: None)
     number = books.champion().version
-    print("go", flush=True)
     while True:
         number = 3 - number
         promote_by_hand(books, number, "a person")
+        print("gone live", flush=True)
 """
 
 
@@ -306,7 +306,7 @@ def test_after_every_kill_aliases_and_ledger_agree(two: Finished) -> None:
             [sys.executable, "-c", FLIP], stdout=subprocess.PIPE, cwd=two.box.root, text=True
         )
         assert process.stdout is not None
-        assert process.stdout.readline() == "go\n"
+        assert process.stdout.readline() == "gone live\n"
         time.sleep(rng.uniform(0.2, 1.5))
         process.send_signal(signal.SIGKILL)
         process.communicate()
