@@ -85,7 +85,7 @@ def test_weather_that_lasts_does_not_promote(days: int) -> None:
     assert interval.high < 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.parametrize("days", [28, 31, 60, 120])
 @pytest.mark.parametrize(("persistence", "most"), [(0.0, 0.057), (0.2, 0.076), (0.4, 0.089)])
 def test_an_equal_challenger_passes_at_about_the_nominal_rate(
@@ -104,7 +104,7 @@ def test_a_gain_of_three_standard_errors_is_shown_in_nine_of_ten(days: int) -> N
     assert interval.low >= 0.89
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.parametrize("days", [FEWEST_CLUSTERS, 30, 90])
 @pytest.mark.parametrize("spread", [0.0, 0.3, 0.6, 1.0])
 def test_the_nominal_rate_holds_to_a_sixth(days: int, spread: float) -> None:

@@ -557,4 +557,4 @@ def test_the_loop_keeps_its_promises() -> None:
 
 @pytest.mark.slow
 def test_the_loop_keeps_its_promises_for_long() -> None:
-    run_state_machine_as_test(Loop, settings=settings(max_examples=600, stateful_step_count=80))
+    run_state_machine_as_test(Loop, settings=settings(max_examples=300, stateful_step_count=80))
