@@ -146,14 +146,13 @@ def _rows(look: Look, source: Reading) -> Rows | str:
 
     A champion whose features are of other code than today's gets them from before the change.
     """
-    settings, both = look.books.settings, (look.champion, look.challenger)
+    settings = look.books.settings
     changed = changed_features(look.pipeline, look.champion.record)
-    if not changed:
-        rows = read_window(look.pipeline, settings, source, *both)
-        return Rows(rows, rows, source.snapshot, len(partitions_of(rows)))
-    own = replace(look.champion, record=replace(look.champion.record, features=[]))
+    own = look.champion
+    if changed:
+        own = replace(own, record=replace(own.record, features=[]))
     rows = read_window(look.pipeline, settings, source, own, look.challenger)
-    if not rows.num_rows:
+    if not changed or not rows.num_rows:
         return Rows(rows, rows, source.snapshot, len(partitions_of(rows)))
     record = look.champion.record
     former = former_rows(look.pipeline, settings, source.snapshot, record, changed, rows)

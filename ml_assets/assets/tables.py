@@ -92,4 +92,4 @@ def _travel(
     stored = Stored(ledger.current(con, pipeline.name))
     # What was just built is among them, and what a killed run or a failed check left.
     partitions = unproven(context.instance, pipeline, node, stored) or keys_of(context, node)
-    yield travelled(context, con, pipeline, node, partitions)
+    yield travelled(context, con, pipeline, node, stored, partitions)

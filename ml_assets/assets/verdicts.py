@@ -67,10 +67,10 @@ def travelled(
     con: DuckDBPyConnection,
     pipeline: Pipeline,
     node: Node,
+    stored: Stored,
     partitions: Sequence[str | None],
 ) -> dg.AssetCheckResult:
     """Return the time-travel check's result on slices of `node`, which says what it covers."""
-    stored = Stored(ledger.current(con, pipeline.name))
     found = travel(con, pipeline, node, partitions)
     context.log.info(f"{node.dotted}: {found.summary}")
     for fault in found.faults:
@@ -99,7 +99,7 @@ def prove(context: dg.AssetExecutionContext, con: DuckDBPyConnection, pipeline: 
     for node in pipeline.features:
         partitions = unproven(context.instance, pipeline, node, stored)
         if partitions:
-            said = travelled(context, con, pipeline, node, partitions)
+            said = travelled(context, con, pipeline, node, stored, partitions)
             _record(context.instance, verdict_key(pipeline, node), said)
     # Training needs the memory.
     forget_worlds(con)

@@ -13,8 +13,7 @@ from scipy.stats import binomtest
 
 from ml_assets import clock
 from ml_assets.assets.train import read_at
-from ml_assets.loop.gate import Operation, judge
-from ml_assets.loop.gate_spec import GateSpec
+from ml_assets.loop.gate import judge
 from ml_assets.loop.paired import Comparison
 from ml_assets.ml import metrics, split
 from ml_assets.ml.training_table import CLUSTER, labels
@@ -25,6 +24,7 @@ from ml_assets.tables.spine import feature_names
 from ml_assets.tables.training import read
 from ml_assets_tests.assets.running import prove
 from ml_assets_tests.finished import Finished
+from ml_assets_tests.loop.test_gate import SOUND, SPEC
 from ml_assets_tests.sandbox import Sandbox, build_all, example
 
 if TYPE_CHECKING:
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
     from ml_assets.ml.training_table import Floats
     from ml_assets.tables.pipeline import Pipeline
 
-GATE = GateSpec()
-SOUND = Operation(
-    golden_identical=True,
-    signature_known=True,
-    champion_latency=100.0,
-    challenger_latency=120.0,
-    megabytes=2.0,
-)
 FOUR_WEEKS = 28
 TESTED = [f"2013-{month:02d}" for month in range(4, 13)]
 
@@ -133,11 +125,11 @@ def test_the_gate_promotes_what_differs_by_noise_only_at_the_nominal_rate(
             clusters=clusters,
             slices={"origin": origin[seen]},
         )
-        return judge(window, SOUND, GATE).passed
+        return judge(window, SOUND, SPEC).passed
 
     passed = sum(promoted() for _ in range(1000))
     interval = binomtest(passed, 1000).proportion_ci(0.95)
-    assert interval.low <= 1 - GATE.confidence <= interval.high < 0.10, interval
+    assert interval.low <= 1 - SPEC.confidence <= interval.high < 0.10, interval
 
 
 @pytest.mark.slow
