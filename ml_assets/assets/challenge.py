@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ml_assets import clock
 from ml_assets.assets.books import GATE, keep, record
-from ml_assets.assets.former import former_rows
-from ml_assets.assets.gate_window import (
-    Contender,
-    Rows,
-    comparison,
-    contender,
-    operate,
-    read_window,
-)
+from ml_assets.assets.gate_window import Contender, comparison, contender, operate
 from ml_assets.assets.live import go_live
 from ml_assets.assets.refit import held, refit, register_refit
+from ml_assets.assets.rival import other_code, rival
 from ml_assets.assets.same_code import changed_features, changed_since
 from ml_assets.assets.train import question
 from ml_assets.loop.gate import judge
@@ -29,6 +22,7 @@ if TYPE_CHECKING:
 
     from ml_assets.assets.books import Books
     from ml_assets.assets.refit import Refit
+    from ml_assets.assets.rival import Rival
     from ml_assets.assets.training_set import Reading
     from ml_assets.loop.criterion import Criterion
     from ml_assets.registry.versions import Version
@@ -103,14 +97,18 @@ def _look(look: Look) -> PromotionRow:
     obstacle = _obstacle(look)
     if obstacle:
         return look.row(obstacle, {})
-    settings, source = look.books.settings, look.source()
-    both = (look.champion, look.challenger)
-    rows = _rows(look, source)
-    if isinstance(rows, str):
-        return look.row(rows, {})
-    today = rows.challenger
-    if not today.num_rows:
+    source = look.source()
+    found = rival(look.pipeline, look.books, source, look.champion, look.challenger)
+    if isinstance(found, str):
+        return look.row(_not_compared(look, [found]), {})
+    if not found.rows.challenger.num_rows:
         return look.row(NOTHING, {"window": [], "unseen": 0})
+    return _judged(look, source, found)
+
+
+def _judged(look: Look, source: Reading, found: Rival) -> PromotionRow:
+    settings, rows, both = look.books.settings, found.rows, (found.who, look.challenger)
+    today = rows.challenger
     window = comparison(look.pipeline, rows, *both)
     seen = operate(look.pipeline, settings, rows, *both, look.books.on_wait)
     verdict = judge(window, seen, look.pipeline.declaration.retraining.gate)
@@ -119,18 +117,21 @@ def _look(look: Look) -> PromotionRow:
         "unseen": rows.unseen,
         "snapshot": source.snapshot,
         "champion_snapshot": rows.snapshot,
+        "compared_with": found.who.version.version,
         "criteria": _told(verdict.reasons),
     }
+    why = [found.stands_in] if found.stands_in else []
     if not verdict.passed:
-        return look.row(_why_not(verdict.reasons), numbers)
-    why = verdict.reasons[0].sentence
-    look.books.on_wait(f"{look.challenger.name} passed and is refitted on all data. {why}")
+        return look.row(" ".join([*why, *_why_not(verdict.reasons)]), numbers)
+    reason = " ".join([*why, verdict.reasons[0].sentence])
+    look.books.on_wait(f"{look.challenger.name} passed and is refitted on all data. {reason}")
     made = refit(look.pipeline, settings, source, look.challenger, look.run_id)
-    return _refitted(look, made, held(settings, made, today, window, look.books.on_wait), numbers)
+    shown = held(settings, made, today, window, look.books.on_wait)
+    return _refitted(look, made, shown, reason, numbers)
 
 
 def _refitted(
-    look: Look, made: Refit, shown: Sequence[Criterion], numbers: dict[str, Any]
+    look: Look, made: Refit, shown: Sequence[Criterion], reason: str, numbers: dict[str, Any]
 ) -> PromotionRow:
     """Return the row with which a refit goes live, or is refused."""
     numbers = {**numbers, "refit": _told(shown)}
@@ -138,28 +139,7 @@ def _refitted(
     if failed:
         return look.row(f"It passed, but not its refit. {' '.join(failed)}", numbers)
     version = register_refit(look.books.settings, made, look.challenger, look.run_id)
-    return look.row(numbers["criteria"][0]["sentence"], numbers, version)
-
-
-def _rows(look: Look, source: Reading) -> Rows | str:
-    """Return the rows of the look, or why the champion cannot be asked about them.
-
-    A champion whose features are of other code than today's gets them from before the change.
-    """
-    settings = look.books.settings
-    changed = changed_features(look.pipeline, look.champion.record)
-    own = look.champion
-    if changed:
-        own = replace(own, record=replace(own.record, features=[]))
-    rows = read_window(look.pipeline, settings, source, own, look.challenger)
-    if not changed or not rows.num_rows:
-        return Rows(rows, rows, source.snapshot, len(partitions_of(rows)))
-    record = look.champion.record
-    former = former_rows(look.pipeline, settings, source.snapshot, record, changed, rows)
-    if isinstance(former, str):
-        return _not_compared(look, [f"{_other_code(look.champion, changed)}, and {former}"])
-    look.books.on_wait(f"{look.champion.name} gets its features from snapshot {former.snapshot}")
-    return former
+    return look.row(reason, numbers, version)
 
 
 def _obstacle(look: Look) -> str:
@@ -169,15 +149,11 @@ def _obstacle(look: Look) -> str:
     if changed:
         champions = changed_features(look.pipeline, look.champion.record)
         both = ((look.challenger, changed), (look.champion, champions))
-        texts = [_other_code(who, names) for who, names in both if names]
+        texts = [other_code(who, names) for who, names in both if names]
     asked, today = look.champion.record.question, question(look.pipeline)
     if asked not in {"", today}:
         texts.append(f"{look.champion.name} answers {asked}, the question is {today}")
     return _not_compared(look, texts) if texts else ""
-
-
-def _other_code(who: Contender, changed: Sequence[str]) -> str:
-    return f"{who.name} was trained on other code of {', '.join(changed)} than today's"
 
 
 def _not_compared(look: Look, why: Sequence[str]) -> str:
@@ -194,8 +170,8 @@ def _told(criteria: Sequence[Criterion]) -> list[dict[str, Any]]:
     ]
 
 
-def _why_not(criteria: Sequence[Criterion]) -> str:
+def _why_not(criteria: Sequence[Criterion]) -> list[str]:
     """Return the sentences of what failed; the first criterion is in the way unjudged as well."""
     first, *others = criteria
     failed = [] if first.passed else [first.sentence]
-    return " ".join([*failed, *(one.sentence for one in others if one.passed is False)])
+    return [*failed, *(one.sentence for one in others if one.passed is False)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ml_assets_tests.finished import Finished
 
 SCORES = "predictions/scores"
+KELVIN = "    (weather.temperature - 32) / 1.8 + 273.15 AS temperature,"
 CELSIUS = ("    weather.temperature,", "    (weather.temperature - 32) / 1.8 AS temperature,")
 
 
@@ -217,7 +218,24 @@ def test_a_better_successor_goes_live_by_the_gate(monitored: Finished) -> None:
         look = found.rows()[-1]
     assert (look.promoted, look.decided_by, look.numbers["window"]) == (True, "gate", ["2013-03"])
     assert look.numbers["champion_snapshot"] < look.numbers["snapshot"]
+    assert look.numbers["compared_with"] == 2
     assert newest(monitored).cause != "code"
+    _and_its_successor_is_held_against_what_it_is_the_refit_of(monitored)
+
+
+def _and_its_successor_is_held_against_what_it_is_the_refit_of(mine: Finished) -> None:
+    """The refit has seen every month that there are features of its code for."""
+    mine.box.replace("features.weather", CELSIUS[1], KELVIN)
+    assert not failed(run_what_is_due(mine))
+    *_, refit, successor = mine.versions()
+    assert (refit.refit_of, refit.aliases, successor.refit_of) == (3, ("champion",), None)
+    with books(mine) as found:
+        look = found.rows()[-1]
+    assert (look.from_version, look.to_version) == (4, 5)
+    assert (look.numbers["compared_with"], look.numbers["window"]) == (3, ["2013-03"])
+    assert look.numbers["champion_snapshot"] < look.numbers["snapshot"]
+    assert look.reason.startswith("Version 3 answers for the champion, its refit version 4")
+    assert not look.waits
 
 
 @pytest.mark.slow
