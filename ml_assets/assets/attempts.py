@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from ml_assets import clock
-from ml_assets.loop.history import Attempt
+from ml_assets.loop.attempt import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ml_assets.loop.attempts import Launch
-    from ml_assets.loop.history import Status
+    from ml_assets.loop.attempt import Status
+    from ml_assets.loop.next_attempt import Launch
     from ml_assets.tables.pipeline import Pipeline
 
 PIPELINE = "ml_assets/retrains"

@@ -22,7 +22,9 @@ from ml_assets.assets.step import step_asset
 from ml_assets.assets.successor import unscorable, untrained
 from ml_assets.assets.watch_page import write_page
 from ml_assets.loop.decide import decide
-from ml_assets.loop.history import Decision, History, Outcome
+from ml_assets.loop.decision import Decision
+from ml_assets.loop.episode import Outcome
+from ml_assets.loop.history import History
 from ml_assets.tables.challenger import label_times
 from ml_assets.tables.evidence import evidence
 from ml_assets.tables.findings import MONITORS, all_findings
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from ml_assets.loop.history import Action
+    from ml_assets.loop.decision import Action
     from ml_assets.loop.triggers import Finding
     from ml_assets.registry.versions import Version
     from ml_assets.tables.findings import Found

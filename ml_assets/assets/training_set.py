@@ -17,7 +17,6 @@ from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import training_code
 from ml_assets.assets.verdicts import prove, require_proven
 from ml_assets.errors import MLAssetsError
-from ml_assets.loop.history import minute
 from ml_assets.tables.freshness import require_one_version
 from ml_assets.tables.plan import Stored
 from ml_assets.tables.quality import broken_slices
@@ -26,6 +25,7 @@ from ml_assets.tables.training import TrainingSet, summarise
 from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
 from ml_assets.warehouse.snapshots import current_snapshot
+from ml_assets.words import minute
 
 if TYPE_CHECKING:
     from ml_assets.tables.pipeline import Pipeline

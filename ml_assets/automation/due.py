@@ -10,7 +10,7 @@ from ml_assets.assets.reference import has_champion
 from ml_assets.assets.scorings import due_scorings
 from ml_assets.assets.train import code_versions
 from ml_assets.errors import StorageError
-from ml_assets.loop.history import active
+from ml_assets.loop.attempt import active
 from ml_assets.tables.findings import MONITORS, findings_table
 from ml_assets.tables.freshness import training_tables
 from ml_assets.tables.plan import Step, Stored, plan
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
-    from ml_assets.loop.history import Attempt
+    from ml_assets.loop.attempt import Attempt
     from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Pipeline
     from ml_assets.warehouse.settings import Settings

@@ -8,11 +8,11 @@ from ml_assets.assets.watch_page import page_of
 from ml_assets.automation import health
 from ml_assets.automation.jobs import pipeline_automation, watched
 from ml_assets.errors import MLAssetsError, StorageError
-from ml_assets.loop.history import minute
 from ml_assets.tables.findings import all_findings, newest_windows
 from ml_assets.tables.sources import fingerprints
 from ml_assets.warehouse.appended import decisions, last_live, promotions
 from ml_assets.warehouse.lake import connect
+from ml_assets.words import minute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,11 +17,11 @@ from ml_assets.assets.attempts import (
 )
 from ml_assets.assets.decision import newest_decision
 from ml_assets.assets.reference import REFERENCE
-from ml_assets.loop.attempts import Wait, next_attempt
-from ml_assets.loop.history import CHALLENGER
+from ml_assets.loop.decision import CHALLENGER
+from ml_assets.loop.next_attempt import Wait, next_attempt
 
 if TYPE_CHECKING:
-    from ml_assets.loop.attempts import Launch
+    from ml_assets.loop.next_attempt import Launch
     from ml_assets.tables.pipeline import Pipeline
 
 SECONDS = 60

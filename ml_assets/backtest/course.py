@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from ml_assets.backtest.seen import Seen
 from ml_assets.backtest.trial import challenge, retrain
-from ml_assets.loop.history import Attempt, History, Outcome
+from ml_assets.loop.attempt import Attempt
+from ml_assets.loop.episode import Outcome
+from ml_assets.loop.history import History
 
 if TYPE_CHECKING:
     from ml_assets.backtest.calendar import Calendar, Tick
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from ml_assets.backtest.models import Models
     from ml_assets.backtest.policies import Policy
     from ml_assets.backtest.trial import Retrained
-    from ml_assets.loop.history import Decision
+    from ml_assets.loop.decision import Decision
     from ml_assets.tables.findings import Found
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ml_assets.backtest.seen import Seen
-    from ml_assets.loop.history import Decision, History
+    from ml_assets.loop.decision import Decision
+    from ml_assets.loop.history import History
     from ml_assets.tables.pipeline import Pipeline
 
 NEVER = "never"

@@ -11,7 +11,7 @@ import numpy as np
 
 from ml_assets.backtest.model import watched
 from ml_assets.backtest.past import digest
-from ml_assets.loop.history import Decision
+from ml_assets.loop.decision import Decision
 from ml_assets.ml import metrics
 from ml_assets.monitors.days import SUMS
 from ml_assets.tables.challenger import repeats

@@ -6,28 +6,22 @@ evidence happened) and wall time (when it was acted upon) are never compared wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from itertools import count
 from typing import TYPE_CHECKING
 
-from ml_assets.loop.history import (
-    CHALLENGER,
-    CODE,
-    Decision,
-    active,
-    day,
-    failed,
-    minute,
-    succeeded,
-)
+from ml_assets.loop.attempt import active, failed, succeeded
+from ml_assets.loop.case import Case, unused
+from ml_assets.loop.decision import CHALLENGER, CODE, Decision
 from ml_assets.loop.triggers import Trigger, newest_evidence, triggers
+from ml_assets.words import day, minute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ml_assets.loop.history import Action, Episode, History
+    from ml_assets.loop.episode import Episode
+    from ml_assets.loop.history import History
     from ml_assets.loop.policy import Policy
     from ml_assets.loop.triggers import Finding
 
@@ -35,26 +29,11 @@ _OF_FEATURES = "data_quality"
 """Cause of findings about features, which are judged while there is a champion who reads them."""
 
 
-@dataclass(frozen=True)
-class _Case:
-    findings: Sequence[Finding]
-    history: History
-    policy: Policy
-    now: datetime
-
-    def say(self, action: Action, cause: str | None, reason: str) -> Decision:
-        """Return a decision about all findings, without an episode."""
-        evidence = newest_evidence(self.findings)
-        return Decision(
-            action=action, cause=cause, reason=reason, event_time=evidence, decided_at=self.now
-        )
-
-
 def decide(
     findings: Sequence[Finding], history: History, policy: Policy, now: datetime
 ) -> Decision:
     """Return what to do at `now`, always with the reason; the order of findings is irrelevant."""
-    case = _Case(findings, history, policy, now)
+    case = Case(findings, history, policy, now)
     rules = (
         _nobody_live,
         _by_hand,
@@ -74,10 +53,10 @@ def decide(
     if due is None:
         return _nothing_due(case, asked)
     held = _nothing_new(case, due) or _cooldown(case, due) or _budget(case, due)
-    return held or _retrain(case, due)
+    return held or case.retrain(due)
 
 
-def _nobody_live(case: _Case) -> Decision | None:
+def _nobody_live(case: Case) -> Decision | None:
     lost = case.history.lost_champion
     if lost is None:
         return None
@@ -85,7 +64,7 @@ def _nobody_live(case: _Case) -> Decision | None:
     return case.say("blocked", "champion", f"{why} until `ml-assets promote` says who is to be")
 
 
-def _by_hand(case: _Case) -> Decision | None:
+def _by_hand(case: Case) -> Decision | None:
     """Wait for a person where nobody scores and neither retraining nor the gate can help."""
     held, history = case.history.unscorable, case.history
     if held is None or history.code_to_train is not None or history.waiting is not None:
@@ -93,7 +72,7 @@ def _by_hand(case: _Case) -> Decision | None:
     return case.say("blocked", CODE, f"Nothing is scored. {held}")
 
 
-def _broken(case: _Case) -> Decision | None:
+def _broken(case: Case) -> Decision | None:
     """Block, but for what the champion's features lacked before code that may have mended them."""
     outdated = None if case.history.unscorable is None else _OF_FEATURES
     broken = [one for one in case.findings if one.verdict == "broken" and one.cause != outdated]
@@ -105,7 +84,7 @@ def _broken(case: _Case) -> Decision | None:
     return replace(case.say("blocked", newest.cause, reason), event_time=newest.at)
 
 
-def _running(case: _Case) -> Decision | None:
+def _running(case: Case) -> Decision | None:
     """Hold while any run goes on; the open episode is named, for its next attempt if it fails."""
     run = active(case.history.attempts)
     if run is None:
@@ -114,10 +93,10 @@ def _running(case: _Case) -> Decision | None:
     episode = case.history.open_episode(case.policy.attempts.limit)
     if episode is None:
         return case.say("hold", None, reason)
-    return _carry_on(case, "hold", episode, reason)
+    return case.carry_on("hold", episode, reason)
 
 
-def _unfinished(case: _Case) -> Decision | None:
+def _unfinished(case: Case) -> Decision | None:
     """Repeat a retraining that is decided and not done, so that no evaluation can lose it."""
     limit = case.policy.attempts.limit
     episode = case.history.open_episode(limit)
@@ -132,10 +111,10 @@ def _unfinished(case: _Case) -> Decision | None:
             f"Attempt {last.attempt} of {limit} of {episode.name} {last.ended_how}"
             f" on {day(last.last_seen)} and the next one is to come"
         )
-    return _carry_on(case, episode.opened.action, episode, reason)
+    return case.carry_on(episode.opened.action, episode, reason)
 
 
-def _breaker(case: _Case) -> Decision | None:
+def _breaker(case: Case) -> Decision | None:
     history, limit = case.history, case.policy.attempts.limit
     last = history.episodes[-1].exhausted(limit) if history.episodes else None
     if last is not None and history.since_reset(last.last_seen):
@@ -172,7 +151,7 @@ def _unpromoted(history: History) -> list[Episode]:
     return row
 
 
-def _not_judged(case: _Case) -> Decision | None:
+def _not_judged(case: Case) -> Decision | None:
     """Let the gate look again once there are rows; another challenger would wait for the same.
 
     Neither cooldown nor budget stands against it: nothing is trained. Where nothing is scored
@@ -183,14 +162,14 @@ def _not_judged(case: _Case) -> Decision | None:
         return None
     told = f"{waiting}"[0].upper() + f"{waiting}"[1:]
     if waiting.ready:
-        name = _unused(f"{CHALLENGER}-{waiting.version}", case.history)
+        name = unused(f"{CHALLENGER}-{waiting.version}", case.history)
         return replace(case.say("judge", CHALLENGER, told), episode=name)
     if held is None:
         return case.say("hold", CHALLENGER, told)
     return case.say("blocked", CODE, f"Nothing is scored. {held.why} {told}. {held.by_hand}")
 
 
-def _new_code(case: _Case) -> Decision | None:
+def _new_code(case: Case) -> Decision | None:
     """Train a version of today's code, without cooldown: nothing is scored, waiting helps nobody.
 
     Over budget a person has to know.
@@ -207,11 +186,11 @@ def _new_code(case: _Case) -> Decision | None:
     )
     over = _budget(case, due)
     if over is None:
-        return _retrain(case, due)
+        return case.retrain(due)
     return case.say("blocked", CODE, f"{over.reason} {held.by_hand}")
 
 
-def _nothing_due(case: _Case, asked: Sequence[Trigger]) -> Decision:
+def _nothing_due(case: Case, asked: Sequence[Trigger]) -> Decision:
     notes = "; ".join(one.note for one in asked) or "no cause may retrain"
     lacking = [one for one in asked if one.state == "not enough data"]
     measured = [one for one in asked if one.cause != "calendar"]
@@ -219,7 +198,7 @@ def _nothing_due(case: _Case, asked: Sequence[Trigger]) -> Decision:
     return case.say("hold", None, f"{start}: {notes}")
 
 
-def _nothing_new(case: _Case, due: Trigger) -> Decision | None:
+def _nothing_new(case: Case, due: Trigger) -> Decision | None:
     """Hold while a challenger would be the champion again: it cannot win, but costs."""
     if not case.history.repeats:
         return None
@@ -228,16 +207,16 @@ def _nothing_new(case: _Case, due: Trigger) -> Decision | None:
     return replace(held, event_time=due.event_time)
 
 
-def _cooldown(case: _Case, due: Trigger) -> Decision | None:
+def _cooldown(case: Case, due: Trigger) -> Decision | None:
     last, days = case.history.last_success, case.policy.cooldown_days
     if last is None:
         return None
     until = last.last_seen + timedelta(days=days)
     why = f"In cooldown until {day(until)}, {days} days after {last.episode} succeeded"
-    return _hold_until(case, due, until, why)
+    return case.hold_until(due, until, why)
 
 
-def _budget(case: _Case, due: Trigger) -> Decision | None:
+def _budget(case: Case, due: Trigger) -> Decision | None:
     """Count every episode that was to train: one that failed has used the machine as well."""
     budget = case.policy.budget
     opened = [one.opened.decided_at for one in case.history.episodes if one.trains]
@@ -245,31 +224,4 @@ def _budget(case: _Case, due: Trigger) -> Decision | None:
         return None
     until = opened[-budget.retrains] + timedelta(days=budget.days)
     why = f"Budget of {budget.retrains} retrains in {budget.days} days used, next on {day(until)}"
-    return _hold_until(case, due, until, why)
-
-
-def _hold_until(case: _Case, due: Trigger, until: datetime, why: str) -> Decision | None:
-    if case.now >= until:
-        return None
-    held = case.say("hold", due.cause, f"{why}: {due.note}")
-    return replace(held, event_time=due.event_time, until=until)
-
-
-def _retrain(case: _Case, due: Trigger) -> Decision:
-    decided = case.say("retrain", due.cause, due.note[0].upper() + due.note[1:])
-    name = _unused(f"{due.cause}-{due.window}", case.history)
-    return replace(decided, event_time=due.event_time, episode=name)
-
-
-def _unused(name: str, history: History) -> str:
-    """Return a name no episode had: a run key of an earlier one would never be launched."""
-    taken = {episode.name for episode in history.episodes}
-    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    return next(free for free in names if free not in taken)
-
-
-def _carry_on(case: _Case, action: Action, episode: Episode, reason: str) -> Decision:
-    """Decide about an open episode again, on the evidence that opened it."""
-    first = episode.opened
-    told = case.say(action, first.cause, reason)
-    return replace(told, event_time=first.event_time, episode=episode.name)
+    return case.hold_until(due, until, why)

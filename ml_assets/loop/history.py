@@ -3,122 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from ml_assets.loop.attempt import Attempt, of, succeeded
+from ml_assets.loop.decision import CHALLENGER, CODE
+from ml_assets.loop.episode import Episode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
 
+    from ml_assets.loop.decision import Decision
+    from ml_assets.loop.episode import Outcome
     from ml_assets.loop.unscorable import Unscorable
     from ml_assets.loop.waiting import Waiting
-
-Action = Literal["retrain", "judge", "hold", "blocked"]
-ASKS: tuple[Action, ...] = ("retrain", "judge")
-"""What asks for a run."""
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-CODE = "code"
-"""Cause of a decision about code that was changed; its episodes are named after today's."""
-CHALLENGER = "challenger"
-"""Cause of a decision about a challenger that waits for its look; its episodes train nothing and
-are named after the version."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """The answer of one evaluation; the newest is the one that is carried out."""
-
-    action: Action
-    cause: str | None
-    """What decided: the cause of a finding, "calendar", "code", "challenger", "champion" or
-    "breaker"; None where nothing is due."""
-    reason: str
-    event_time: datetime | None
-    """Event time of the evidence, None where no finding had a verdict."""
-    decided_at: datetime
-    episode: str | None = None
-    """The incident whose retraining, or whose second look, this decision begins or goes on with."""
-    until: datetime | None = None
-    """When what holds the retraining back ends by itself."""
-
-    @property
-    def asks(self) -> bool:
-        """Whether it asks for a run."""
-        return self.action in ASKS
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One run that was launched for an episode, the first attempt is 1."""
-
-    episode: str
-    attempt: int
-    status: Status
-    started_at: datetime
-    """When the run was created."""
-    ended_at: datetime | None = None
-
-    @property
-    def run_key(self) -> str:
-        """The key under which the run was requested, which is never launched twice."""
-        return run_key(self.episode, self.attempt)
-
-    @property
-    def last_seen(self) -> datetime:
-        """When the run ended; when it was created where no end is known."""
-        return self.ended_at or self.started_at
-
-    @property
-    def ended_how(self) -> str:
-        """The status as the verb of a sentence."""
-        return "was cancelled" if self.status == "cancelled" else self.status
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Whether a model of an episode was promoted; one is enough, whichever attempt trained it.
-
-    An attempt that fails after its model went live is tried again, and the same model trained
-    again beats nobody.
-    """
-
-    episode: str
-    promoted: bool
-    at: datetime
-    waits: bool = False
-    """Whether the gate compared no losses, for lack of rows: the model is to be judged yet."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Episode:
-    """An incident with one retraining, or second look: the decision that opened it, and its end."""
-
-    opened: Decision
-    attempts: tuple[Attempt, ...]
-    promoted: bool
-    waits: bool = False
-    """Whether its model was never judged, for lack of rows to compare losses on."""
-
-    @property
-    def name(self) -> str:
-        """The episode's id."""
-        return str(self.opened.episode)
-
-    @property
-    def trains(self) -> bool:
-        """Whether it was opened to train, and not to look at what an earlier one has trained."""
-        return self.opened.cause != CHALLENGER
-
-    def is_for(self, cause: str, what: str | None) -> bool:
-        """Return whether it was opened to train a version of a code, or to look at a version."""
-        return self.opened.cause == cause and self.name.split("-")[1:2] == [what]
-
-    def exhausted(self, limit: int) -> Attempt | None:
-        """Return the last attempt where none succeeded or goes on and `limit` is reached."""
-        if succeeded(self.attempts) or active(self.attempts):
-            return None
-        last = failed(self.attempts)
-        return last if last is not None and last.attempt >= limit else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,44 +144,3 @@ class History:
     def since_reset(self, moment: datetime) -> bool:
         """Return whether no person has reset the loop since `moment`."""
         return all(reset < moment for reset in self.resets)
-
-
-def run_key(episode: str, attempt: int) -> str:
-    """Return the key of an attempt's run."""
-    return f"{episode}/{attempt}"
-
-
-def of(episode: str, attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
-    """Return the attempts of one episode."""
-    return tuple(one for one in attempts if one.episode == episode)
-
-
-def active(attempts: Iterable[Attempt]) -> Attempt | None:
-    """Return the newest attempt that is queued or running."""
-    return _newest(attempts, "queued", "running")
-
-
-def succeeded(attempts: Iterable[Attempt]) -> Attempt | None:
-    """Return the attempt that succeeded last."""
-    return _newest(attempts, "succeeded")
-
-
-def failed(attempts: Iterable[Attempt]) -> Attempt | None:
-    """Return the last attempt, by number, that failed or was cancelled."""
-    over = [one for one in attempts if one.status in ("failed", "cancelled")]
-    return max(over, key=lambda one: (one.attempt, one.last_seen, one.status), default=None)
-
-
-def day(moment: datetime) -> str:
-    """Write the day of an instant in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d}"
-
-
-def minute(moment: datetime) -> str:
-    """Write an instant in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _newest(attempts: Iterable[Attempt], *statuses: Status) -> Attempt | None:
-    among = [one for one in attempts if one.status in statuses]
-    return max(among, key=lambda one: (one.last_seen, one.run_key, one.status), default=None)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from ml_assets.loop.history import day
-from ml_assets.words import counted
+from ml_assets.words import counted, day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

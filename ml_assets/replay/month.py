@@ -14,8 +14,8 @@ from ml_assets.assets.prospects import prospects
 from ml_assets.automation.due import due
 from ml_assets.automation.launch import run_due
 from ml_assets.errors import MLAssetsError
-from ml_assets.loop.attempts import Wait, next_attempt
 from ml_assets.loop.decide import decide
+from ml_assets.loop.next_attempt import Wait, next_attempt
 from ml_assets.replay.calendar import decisions_between
 from ml_assets.replay.root import set_clock
 from ml_assets.replay.world import ended, pass_time, why_failed
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from ml_assets.loop.history import Decision
+    from ml_assets.loop.decision import Decision
     from ml_assets.replay.calendar import Tick
     from ml_assets.replay.world import World
 

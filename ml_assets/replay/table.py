@@ -9,7 +9,7 @@ import numpy as np
 
 from ml_assets import clock
 from ml_assets.errors import DataError
-from ml_assets.loop.history import ASKS
+from ml_assets.loop.decision import ASKS
 from ml_assets.ml import bootstrap
 from ml_assets.ml.bootstrap import Resampling
 from ml_assets.sql.names import qualified

@@ -15,8 +15,8 @@ from ml_assets.assets.contracts import broken_contracts
 from ml_assets.automation.alerts import WEBHOOK, alert_sensors
 from ml_assets.automation.reach import RANGE_END, RANGE_START
 from ml_assets.cli import main
-from ml_assets.loop.attempts import Launch
-from ml_assets.loop.history import run_key
+from ml_assets.loop.attempt import run_key
+from ml_assets.loop.next_attempt import Launch
 from ml_assets.warehouse.appended import DecisionRow, PromotionRow, append, decisions, resets
 from ml_assets_tests.assets.running import checks, dagsters_own_warnings, definitions, run
 from ml_assets_tests.assets.test_data_quality import MONTHS, lose_temperature, sequences

@@ -6,15 +6,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ml_assets.loop.attempts import Launch, Wait, next_attempt
+from ml_assets.loop.attempt import Attempt, Status
 from ml_assets.loop.decide import decide
-from ml_assets.loop.history import Attempt, Decision, History, Outcome, Status
+from ml_assets.loop.episode import Outcome
+from ml_assets.loop.history import History
+from ml_assets.loop.next_attempt import Launch, Wait, next_attempt
 from ml_assets.loop.policy import Policy
 from ml_assets.loop.triggers import Finding, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ml_assets.loop.decision import Decision
     from ml_assets.loop.unscorable import Unscorable
     from ml_assets.loop.waiting import Waiting
 

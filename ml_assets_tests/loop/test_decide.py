@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_assets.loop.attempts import Launch, Wait
+from ml_assets.loop.attempt import Attempt, Status
 from ml_assets.loop.decide import decide
-from ml_assets.loop.history import Action, Attempt, Decision, History, Outcome, Status
+from ml_assets.loop.decision import Action, Decision
+from ml_assets.loop.episode import Outcome
+from ml_assets.loop.history import History
+from ml_assets.loop.next_attempt import Launch, Wait
 from ml_assets.loop.policy import AttemptSpec, BudgetSpec, Policy, TriggerSpec, WindowRule
 from ml_assets.loop.triggers import Finding, Verdict
 from ml_assets.loop.unscorable import Unscorable

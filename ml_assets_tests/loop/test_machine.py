@@ -22,16 +22,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ml_assets.loop.attempts import Launch, Wait, next_attempt
+from ml_assets.loop.attempt import Attempt
 from ml_assets.loop.decide import decide
-from ml_assets.loop.history import Attempt
+from ml_assets.loop.next_attempt import Launch, Wait, next_attempt
 from ml_assets.loop.policy import AttemptSpec, BudgetSpec, Policy, TriggerSpec, WindowRule
 from ml_assets.loop.unscorable import Unscorable
 from ml_assets.loop.waiting import Waiting
 from ml_assets_tests.loop.ledgers import START, Ledgers, finding
 
 if TYPE_CHECKING:
-    from ml_assets.loop.history import Decision, History, Status
+    from ml_assets.loop.attempt import Status
+    from ml_assets.loop.decision import Decision
+    from ml_assets.loop.history import History
     from ml_assets.loop.triggers import Finding, Verdict
 
 _ALONE, _TWICE = WindowRule(alarms=1, of=1), WindowRule(alarms=2, of=3)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ml_assets.loop import history
-from ml_assets.loop.history import active, day, failed, minute, succeeded
+from ml_assets.loop.attempt import active, failed, of, run_key, succeeded
+from ml_assets.words import day, minute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ml_assets.loop.history import Attempt, Decision
+    from ml_assets.loop.attempt import Attempt
+    from ml_assets.loop.decision import Decision
     from ml_assets.loop.policy import Policy
 
 
@@ -48,7 +49,7 @@ def next_attempt(
     run = active(attempts)
     if run is not None:
         return Wait(reason=f"{run.run_key} has been {run.status} since {minute(run.started_at)}")
-    own = history.of(decision.episode, attempts)
+    own = of(decision.episode, attempts)
     trained, last = succeeded(own), failed(own)
     if trained is not None:
         return Wait(reason=f"{trained.run_key} succeeded on {day(trained.last_seen)}")
@@ -90,7 +91,7 @@ def _after(last: Attempt, policy: Policy, now: datetime) -> Launch | Wait:
 
 def _launch(episode: str, attempt: int, policy: Policy, reason: str) -> Launch:
     return Launch(
-        run_key=history.run_key(episode, attempt),
+        run_key=run_key(episode, attempt),
         episode=episode,
         attempt=attempt,
         reason=f"Attempt {attempt} of {policy.attempts.limit} of {episode}: {reason}",

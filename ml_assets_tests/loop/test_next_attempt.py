@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_assets.loop.attempts import Launch, Wait, next_attempt
-from ml_assets.loop.history import Action, Attempt, Decision, Status
+from ml_assets.loop.attempt import Attempt, Status
+from ml_assets.loop.decision import Action, Decision
+from ml_assets.loop.next_attempt import Launch, Wait, next_attempt
 from ml_assets.loop.policy import AttemptSpec, Policy
 from ml_assets_tests.loop.ledgers import START
 
