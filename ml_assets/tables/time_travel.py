@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     from ml_assets.tables.pipeline import Node, Pipeline
 
-CUTOFFS = 3
+CUTOFFS, FEWEST = 3, 2
+LARGE = 500_000
+"""Rows that CUTOFFS slices hold together, beyond which FEWEST moments do: so many rows lie around
+each that a leak shows as surely, and the check stays at seconds while the data grows."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ class Travelled:
         return (
             f"time travel to {counted(len(self.cutoffs), 'moment')}: {found} ({self.seconds:.1f} s)"
         )
+
+
+def moments(stored: Stored, node: Node, partitions: Sequence[str | None]) -> int:
+    """Return how many moments a check of these slices travels to, by their mean size."""
+    rows = [item.rows_kept for item in stored.of(node) if item.partition in partitions]
+    return FEWEST if sum(rows) * CUTOFFS > LARGE * len(rows) else CUTOFFS
 
 
 def travel(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import chdir
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ml_assets.tables.plan import Stored
-from ml_assets.tables.time_travel import sample_cutoffs, travel
+from ml_assets.tables.time_travel import moments, sample_cutoffs, travel
 from ml_assets.tables.world import BEFORE, PREFIX, WHOLE, World, forget_worlds
 from ml_assets.warehouse import ledger
 from ml_assets_tests.leaks import LEAKS, Leak
@@ -62,6 +63,19 @@ def test_the_fault_names_count_cutoff_key_and_values(shop: Sandbox) -> None:
     assert " became " in fault
     assert travelled.leaking == ("paid_week",)
     assert travelled.summary.startswith("time travel to 1 moment: 1 difference (")
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(2, 3), (166_666, 3), (166_667, 2), (10**9, 2)])
+def test_large_slices_are_looked_at_from_fewer_moments(
+    shop: Sandbox, rows: int, expected: int
+) -> None:
+    node = shop.pipeline.node("features.orders")
+    with shop.lake() as con:
+        build(con, shop.pipeline, node)
+        slices = ledger.current(con, "shop")
+    large = Stored([replace(item, rows_kept=rows) for item in slices])
+    assert moments(large, node, ["2024-02"]) == expected
+    assert moments(Stored(slices), node, ["2024-02"]) == 3
 
 
 def test_a_lookback_that_is_too_short_shows(shop: Sandbox) -> None:
