@@ -14,7 +14,7 @@ from ml_assets.assets.slices import check
 from ml_assets.errors import DataError
 from ml_assets.tables.freshness import require_one_version
 from ml_assets.tables.plan import WHOLE, Stored
-from ml_assets.tables.time_travel import moments, travel
+from ml_assets.tables.time_travel import cutoffs_for, travel
 from ml_assets.tables.world import forget_worlds
 from ml_assets.warehouse import ledger
 
@@ -71,7 +71,7 @@ def travelled(
     partitions: Sequence[str | None],
 ) -> dg.AssetCheckResult:
     """Return the time-travel check's result on slices of `node`, which says what it covers."""
-    found = travel(con, pipeline, node, partitions, moments(stored, node, partitions))
+    found = travel(con, pipeline, node, partitions, cutoffs_for(stored, node, partitions))
     context.log.info(f"{node.dotted}: {found.summary}")
     for fault in found.faults:
         context.log.error(fault)

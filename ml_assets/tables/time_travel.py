@@ -53,7 +53,7 @@ class Travelled:
         )
 
 
-def moments(stored: Stored, node: Node, partitions: Sequence[str | None]) -> int:
+def cutoffs_for(stored: Stored, node: Node, partitions: Sequence[str | None]) -> int:
     """Return how many moments a check of these slices travels to, by their mean size."""
     rows = [item.rows_kept for item in stored.of(node) if item.partition in partitions]
     return FEWEST if sum(rows) * CUTOFFS > LARGE * len(rows) else CUTOFFS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ml_assets.tables.plan import Stored
-from ml_assets.tables.time_travel import moments, sample_cutoffs, travel
+from ml_assets.tables.time_travel import cutoffs_for, sample_cutoffs, travel
 from ml_assets.tables.world import BEFORE, PREFIX, WHOLE, World, forget_worlds
 from ml_assets.warehouse import ledger
 from ml_assets_tests.leaks import LEAKS, Leak
@@ -74,8 +74,8 @@ def test_large_slices_are_looked_at_from_fewer_moments(
         build(con, shop.pipeline, node)
         slices = ledger.current(con, "shop")
     large = Stored([replace(item, rows_kept=rows) for item in slices])
-    assert moments(large, node, ["2024-02"]) == expected
-    assert moments(Stored(slices), node, ["2024-02"]) == 3
+    assert cutoffs_for(large, node, ["2024-02"]) == expected
+    assert cutoffs_for(Stored(slices), node, ["2024-02"]) == 3
 
 
 def test_a_lookback_that_is_too_short_shows(shop: Sandbox) -> None:
