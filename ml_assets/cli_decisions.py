@@ -76,7 +76,7 @@ def _breaker_open(pipeline: Pipeline) -> bool:
     import dagster as dg
 
     from ml_assets import clock
-    from ml_assets.assets.decision import history
+    from ml_assets.assets.grounds import history
     from ml_assets.loop.decide import decide
     from ml_assets.warehouse.lake import connect
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ml_assets.assets.days import DAYS, references
-from ml_assets.assets.decision import history
+from ml_assets.assets.grounds import history
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import REFRESH_TAG, keys_of, run_id
 from ml_assets.assets.step import step_asset

@@ -9,7 +9,8 @@ import dagster as dg
 
 from ml_assets import clock
 from ml_assets.assets.attempts import REASON, attempts_of
-from ml_assets.assets.decision import findings, history, newest_decision
+from ml_assets.assets.decision import newest_decision
+from ml_assets.assets.grounds import findings, history
 from ml_assets.assets.prospects import prospects
 from ml_assets.automation.due import due
 from ml_assets.automation.launch import run_due
