@@ -93,5 +93,5 @@ def _retrain(pipeline: Pipeline, settings: Settings, record: TrainingRecord) -> 
     table, digest = read_at(
         pipeline, settings, record.snapshot_id, record.labels_known_by, record.features
     )
-    rows = split.cut(table, record.windows["train"], record.windows["test"]).before
+    rows, _ = split.earlier(table, record.windows["train"], record.windows["test"])
     return train_again(pipeline, record, rows).model_hash, digest

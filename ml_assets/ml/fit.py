@@ -65,12 +65,12 @@ def fit(
     found = {LIGHTGBM: tuned.value, **candidates.losses(inner.before, inner.after)}
     # Threads add up in another order, which shows in the last of sixteen digits.
     losses = {name: float(f"{loss:.12g}") for name, loss in found.items()}
-    outer = split.cut(table, windows.train, windows.test)
-    boosted = candidates.boosted(outer.before, tuned.parameters, tuned.rounds)
-    beside, chosen = candidates.beside(outer.before), best(losses)
+    rows, purged = split.earlier(table, windows.train, windows.test)
+    boosted = candidates.boosted(rows, tuned.parameters, tuned.rounds)
+    beside, chosen = candidates.beside(rows), best(losses)
     rivals: list[Baseline | TrainedModel] = [one for one in beside if one.name != chosen]
     model: Model = boosted
     if chosen != LIGHTGBM:
-        model = candidates.train(chosen, outer.before)
+        model = candidates.train(chosen, rows)
         rivals.append(boosted)
-    return Fitted(model, rivals, tuned, losses, outer.before.num_rows, outer.purged)
+    return Fitted(model, rivals, tuned, losses, rows.num_rows, purged)

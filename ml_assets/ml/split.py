@@ -114,9 +114,9 @@ def settled(windows: Windows, table: pa.Table) -> Windows:
     a partition the others are purged. Labels that take longer than a partition leave later ones
     little to train on; tuned on, they would tell what happened in the time of the test.
     """
-    opening = pc.min(column(rows(table, windows.test), PREDICTION_TIME))
+    opening = pc.min(_values(table, PREDICTION_TIME, windows.test))
     train = list(windows.train)
-    while len(train) > len(windows.tune) and not _is_known(rows(table, train[-1:]), opening):
+    while len(train) > len(windows.tune) and not _is_known(table, train[-1], opening):
         train.pop()
     if len(train) == len(windows.tune):
         raise _too_few(train, len(windows.tune), len(windows.test))
@@ -125,7 +125,7 @@ def settled(windows: Windows, table: pa.Table) -> Windows:
 
 def rows(table: pa.Table, partitions: Sequence[str]) -> pa.Table:
     """Return the rows of `partitions` in the table's order."""
-    return table.filter(pc.is_in(table[PARTITION], value_set=pa.array(partitions, pa.string())))
+    return table.filter(_among(table, partitions))
 
 
 def cut(table: pa.Table, before: Sequence[str], after: Sequence[str]) -> Cut:
@@ -133,22 +133,39 @@ def cut(table: pa.Table, before: Sequence[str], after: Sequence[str]) -> Cut:
 
     With no partitions `after`, as for a model that is trained on all data, nothing bounds `before`.
     """
-    early, late = rows(table, before), rows(table, after)
+    kept, purged = earlier(table, before, after)
+    return Cut(kept, rows(table, after), purged)
+
+
+def earlier(table: pa.Table, before: Sequence[str], after: Sequence[str]) -> tuple[pa.Table, int]:
+    """Return the rows `before` of a cut, and how many it leaves out."""
+    among = _among(table, before)
     if not after:
-        return Cut(early, late, 0)
-    if not late.num_rows:
+        return table.filter(among), 0
+    times = _values(table, PREDICTION_TIME, after)
+    if not len(times):
         raise DataError(
             f"No row in the partitions {', '.join(after)}.",
             "Materialize them, or declare other windows in model.split.",
         )
-    opening = pc.min(column(late, PREDICTION_TIME))
-    known = early.filter(pc.less_equal(column(early, LABEL_KNOWN_AT), opening))
-    return Cut(known, late, early.num_rows - known.num_rows)
+    known = pc.less_equal(column(table, LABEL_KNOWN_AT), pc.min(times))
+    # One filter of all columns: a copy of the early rows would take as much memory once more.
+    kept = table.filter(pc.and_(among, known))
+    return kept, (pc.sum(among).as_py() or 0) - kept.num_rows
 
 
-def _is_known(partition: pa.Table, moment: pa.Scalar) -> bool:
-    known = pc.sum(pc.less_equal(column(partition, LABEL_KNOWN_AT), moment)).as_py() or 0
-    return bool(known > partition.num_rows / 2)
+def _among(table: pa.Table, partitions: Sequence[str]) -> pa.ChunkedArray:
+    return pc.is_in(table[PARTITION], value_set=pa.array(partitions, pa.string()))
+
+
+def _values(table: pa.Table, name: str, partitions: Sequence[str]) -> pa.ChunkedArray:
+    return column(table, name).filter(_among(table, partitions))
+
+
+def _is_known(table: pa.Table, partition: str, moment: pa.Scalar) -> bool:
+    times = _values(table, LABEL_KNOWN_AT, [partition])
+    known = pc.sum(pc.less_equal(times, moment)).as_py() or 0
+    return bool(known > len(times) / 2)
 
 
 def _shrunk(ordered: list[str], tune: int, test: int) -> Windows:

@@ -57,7 +57,8 @@ def _trains(pipeline: Pipeline, before: Sequence[str]) -> bool:
         windows = split.settled(split.declared(keys, spec), days)
     except DataError:
         return False
-    return bool(split.cut(days, windows.fit, windows.tune).before.num_rows)
+    left, _ = split.earlier(days, windows.fit, windows.tune)
+    return bool(left.num_rows)
 
 
 def _days(pipeline: Pipeline, keys: Sequence[str]) -> pa.Table:
