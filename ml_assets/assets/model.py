@@ -8,6 +8,9 @@ import dagster as dg
 
 from ml_assets.assets.attempts import EPISODE
 from ml_assets.assets.attempts import MODEL as NAME
+from ml_assets.assets.books import Books
+from ml_assets.assets.live import settle
+from ml_assets.assets.shell import lake_of
 from ml_assets.assets.slices import run_id
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import train, training_code
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from ml_assets.registry.tracking import RunHandle
     from ml_assets.registry.versions import Version
     from ml_assets.tables.pipeline import Pipeline
+    from ml_assets.warehouse.appended import PromotionRow
 
 
 def model_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
@@ -42,6 +46,11 @@ def model_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
 def _train_and_register(
     pipeline: Pipeline, context: dg.AssetExecutionContext
 ) -> dict[str, dg.MetadataValue]:
+    live = _live_already(pipeline, context)
+    if live is not None:
+        told = f"nothing to train: version {live.to_version} of {live.episode} went live before"
+        context.log.info(f"{told} its run failed")
+        return {"version": dg.MetadataValue.int(live.numbers.get("challenger", live.to_version))}
     version, handle, trained = _train(context, pipeline)
     context.log.info(
         f"{version.name} version {version.version}: {trained.fitted.model.description}, trained on "
@@ -50,6 +59,24 @@ def _train_and_register(
         f"hash {trained.record.model_hash[:12]}"
     )
     return _metadata(version, handle, trained)
+
+
+def _live_already(pipeline: Pipeline, context: dg.AssetExecutionContext) -> PromotionRow | None:
+    """Return how an earlier attempt of the run's episode ended well, if it did.
+
+    Its run failed later, so that it is tried again for what comes after. The same model trained
+    again could not be told from the one that is live: it would wait for rows, and keep others from
+    being trained meanwhile.
+    """
+    episode, settings = context.run.tags.get(EPISODE), Settings.from_environment()
+    if episode is None:
+        return None
+    with lake_of(context, pipeline).get_connection() as con:
+        books = Books(pipeline=pipeline.name, settings=settings, con=con, on_wait=context.log.info)
+        # A run that was killed as its model went live left this to whoever comes next.
+        settle(books)
+        rows = books.rows()
+    return next((row for row in rows if row.promoted and row.episode == episode), None)
 
 
 def _train(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Outcome:
     """Whether a model of an episode was promoted; one is enough, whichever attempt trained it.
 
-    An attempt that fails after its model went live is tried again, and the same model trained
-    again beats nobody.
+    An attempt whose run fails after its model went live is tried again for what comes after; it
+    trains no other.
     """
 
     episode: str

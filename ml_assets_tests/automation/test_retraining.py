@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 
 from ml_assets.assets.attempts import ATTEMPT, EPISODE, attempts_of
+from ml_assets.assets.books import record
 from ml_assets.assets.decision import newest_decision
+from ml_assets.assets.live import by_hand
 from ml_assets.automation.due import Due, due, leave_training
 from ml_assets.automation.jobs import decision_job, refresh_job
 from ml_assets.automation.launch import run_due
@@ -18,6 +21,7 @@ from ml_assets.automation.retraining import (
     retraining_job,
     retraining_sensor,
 )
+from ml_assets_tests.assets.contenders import books, ledger_of
 from ml_assets_tests.assets.running import dagsters_own_warnings, definitions, run
 from ml_assets_tests.assets.test_decision import DECISION, say
 
@@ -111,6 +115,24 @@ def test_a_decision_is_carried_out_once(mine: Finished) -> None:
     assert not mine.run(DECISION)
     with mine.instance() as instance:
         assert isinstance(tick(mine, instance), dg.SkipReason)
+
+
+def test_an_attempt_whose_model_went_live_before_its_run_failed_trains_no_other(
+    mine: Finished,
+) -> None:
+    mine.unlearn("2013-02")
+    say(mine, "performance", "calibration", "alarm")
+    assert not mine.run(DECISION)
+    with mine.instance() as instance:
+        request = tick(mine, instance)
+        assert isinstance(request, dg.RunRequest)
+        live = by_hand(None, 1, "as planted", "a test")
+        with books(mine) as found:
+            record(found, replace(live, episode=request.tags[EPISODE]))
+        rows, versions = ledger_of(mine), mine.versions()
+        assert launch(mine, instance, request).success
+    assert mine.versions() == versions
+    assert ledger_of(mine) == rows
 
 
 def test_a_retraining_that_a_person_starts_holds_the_loop_and_is_split_like_any_other(
