@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,12 +82,20 @@ def print_summary(
         console.print(line, soft_wrap=True, highlight=False)
     console.print(
         "Next      make ui   look at lineage, tables, checks and runs"
-        f"{_asked(instance, pipeline)}\n"
+        f"{_asked(instance, pipeline)}\n{_activate()}"
         f"          ml-assets evaluate {pipeline.name}   walk forward through time\n"
         f'          ml-assets sql {pipeline.name} "FROM cleaned.{example} LIMIT 5"',
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _activate() -> str:
+    """Tell how the shell finds the commands, where it does not: make needs no activated .venv."""
+    if shutil.which("ml-assets") is not None:
+        return ""
+    script = os.path.relpath(Path(sys.executable).parent / "activate")
+    return f"          . {script}   lets the shell find ml-assets\n"
 
 
 def _asked(instance: dg.DagsterInstance, pipeline: Pipeline) -> str:

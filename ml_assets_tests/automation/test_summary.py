@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ from ml_assets.tables.summary import all_totals
 from ml_assets_tests.assets.contenders import register_like
 
 if TYPE_CHECKING:
+    import pytest
+
     from ml_assets_tests.finished import Finished
 
 
@@ -36,6 +40,20 @@ def test_it_shows_rows_metrics_report_and_version(finished: Finished) -> None:
     assert "flights version 1 (champion)" in text
     assert about["report"] in text
     assert "ml-assets evaluate flights" in text
+
+
+def test_a_shell_that_does_not_find_the_command_is_told_how_to(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "ml-assets"
+    command.touch(mode=0o755)
+    with finished.instance() as instance:
+        monkeypatch.setenv("PATH", "/nowhere")
+        assert f". {os.path.relpath(Path(sys.executable).parent)}/activate" in printed(
+            finished, instance
+        )
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert "activate" not in printed(finished, instance)
 
 
 def test_where_the_refit_went_live_it_says_so(mine: Finished) -> None:
