@@ -31,23 +31,37 @@ def _loss(found: Sequence[Found]) -> Panel:
         if one.details.get("loss") is not None
     ]
     estimated = [(one, one.statistic) for one in _of(found, "estimate")]
+    # Judged is the excess over what the model expects of itself on these rows.
+    limit = [
+        (one.period, loss - one.statistic + one.threshold)
+        for one, loss in realised
+        if one.statistic is not None and one.threshold is not None
+    ]
     return Panel(
         name="Loss",
-        note="Where labels are known; beside it what the model's own probabilities let expect.",
+        note="Where labels are known; beside it what the model's own probabilities let expect;"
+        " dashed, the limit.",
         keys=_keys(found, "performance", "estimate"),
         own=_marks(realised),
         other=_marks(estimated),
+        limits=[limit],
     )
 
 
 def _ratio(found: Sequence[Found]) -> Panel:
     from ml_assets.reports.watch import Panel
 
+    bands = [
+        (one.period, one.details["band"])
+        for one in _of(found, "observed_expected")
+        if "band" in one.details
+    ]
     return Panel(
         name="Observed / expected",
-        note="Mean label over mean prediction; 1 is calibrated.",
+        note="Mean label over mean prediction; 1 is calibrated; dashed, the band.",
         keys=_keys(found, "observed_expected"),
         own=_marks((one, one.statistic) for one in _of(found, "observed_expected")),
+        limits=[[(key, band[side]) for key, band in bands] for side in (0, 1)],
         level=1.0,
     )
 
@@ -78,7 +92,7 @@ def _cusum(found: Sequence[Found]) -> Panel:
         note="Daily residuals added up, in deviations of a day; dashed, the limit.",
         keys=keys,
         own=[marks[day] for day in keys],
-        limit=[(day, limits[day]) for day in keys if day in limits],
+        limits=[[(day, limits[day]) for day in keys if day in limits]],
     )
 
 

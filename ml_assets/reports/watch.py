@@ -40,7 +40,8 @@ class Panel:
     own: Sequence[Mark]
     other: Sequence[Mark] = ()
     """What stands beside it, such as the estimate beside the loss."""
-    limit: Sequence[tuple[str, float]] = ()
+    limits: Sequence[Sequence[tuple[str, float]]] = ()
+    """Lines beyond which a window is an alarm."""
     level: float | None = None
     """Where it would be if all were well."""
 
@@ -95,20 +96,24 @@ def draw(panel: Panel) -> Markup:
     """Return the panel as a chart; windows in alarm are marked."""
     places = {key: float(index) for index, key in enumerate(panel.keys)}
     bounds = [mark.value for mark in (*panel.own, *panel.other)]
-    bounds += [value for _, value in panel.limit]
+    bounds += [value for line in panel.limits for _, value in line]
     bounds += [] if panel.level is None else [panel.level]
     area = plot((-0.5, len(places) - 0.5), domain(bounds), WIDTH, HEIGHT)
-    limit = [area.at(places[key], value) for key, value in panel.limit]
     return chart(
         area,
         f"{panel.name} by window; {panel.note}",
         y_axis(area, panel.name, most=5),
         category_axis(area, panel.keys, most=8),
         _level(area, panel.level),
-        tag("path", d=path(limit), class_="guide") if limit else "",
+        *(_limit(area, places, line) for line in panel.limits if line),
         _line(area, places, panel.other, "best"),
         _line(area, places, panel.own, "model"),
     )
+
+
+def _limit(area: Plot, places: dict[str, float], line: Sequence[tuple[str, float]]) -> Markup:
+    points = [area.at(places[key], value) for key, value in line]
+    return tag("path", d=path(points), class_="guide")
 
 
 def _level(area: Plot, level: float | None) -> Markup:

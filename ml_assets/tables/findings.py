@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ml_assets.tables.partitions import Window
     from ml_assets.tables.pipeline import Pipeline
 
-MONITOR = "monitor 5"
+MONITOR = "monitor 6"
 """Raised when the platform changes what its monitors say."""
 CHANGES = ("drift", "performance")
 """The monitors of a changed world."""

@@ -100,7 +100,7 @@ def performance_found(pipeline: Pipeline, seen: View) -> list[Found]:
             band.reason + coming,
             ratio,
             None,
-            _bands(band),
+            _bands(band, spec.model.problem),
             band.first.replay,
         ),
         _found(
@@ -142,10 +142,17 @@ def _labels_to_come(pipeline: Pipeline, key: str) -> str:
     return f"; {node.dotted} {key} looks ahead and can be built from {due} on"
 
 
-def _bands(found: Joint[Calibration]) -> dict[str, Any]:
-    """Return observed / expected of each class that was judged."""
+def _bands(found: Joint[Calibration], problem: str) -> dict[str, Any]:
+    """Return the band, and observed / expected of each class that was judged.
+
+    For regression the band is around no residual, and the statistic a ratio all the same.
+    """
     classes = {name: one.band.value for name, one in found.each.items() if name and one.band}
-    return {"classes": classes} if classes else {}
+    told: dict[str, Any] = {"classes": classes} if classes else {}
+    band = found.first.band
+    if band is not None and problem != "regression":
+        told["band"] = [band.low, band.high]
+    return told
 
 
 def _cusum_found(seen: View, found: Joint[Cusum], coming: str) -> Found:

@@ -69,13 +69,22 @@ def test_panels_show_each_window_once_in_time_order(decided: Finished) -> None:
     assert all(day.startswith(window) for day in cusum.keys)
 
 
+def test_a_window_is_an_alarm_where_it_lies_beyond_the_lines(decided: Finished) -> None:
+    loss, ratio, *_ = panels(stored(decided))
+    (value,), ((_, limit),) = loss.own, *loss.limits
+    assert (value.value > limit) == value.alarm
+    (value,), ((_, low),), ((_, high),) = ratio.own, *ratio.limits
+    assert low < 1 < high
+    assert (not low <= value.value <= high) == value.alarm
+
+
 def test_days_and_windows_of_long_histories_are_the_newest(decided: Finished) -> None:
     found = [*_repeated(stored(decided), 100)]
     for panel in panels(found):
         assert len(panel.keys) <= (DAYS if "CUSUM" in panel.name else WINDOWS)
         for mark in (*panel.own, *panel.other):
             assert mark.at in panel.keys
-        assert {day for day, _ in panel.limit} <= {*panel.keys}
+        assert {day for line in panel.limits for day, _ in line} <= {*panel.keys}
 
 
 def test_of_a_day_in_overlapping_windows_the_newest_tells(decided: Finished) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
@@ -61,6 +62,18 @@ def test_a_later_window_is_drawn_to_the_right_and_a_larger_value_higher() -> Non
     ]
     assert [x for x, _ in found] == sorted(x for x, _ in found)
     assert [y for _, y in found] == sorted((y for _, y in found), reverse=True)
+
+
+def test_limits_are_drawn_as_lines_and_lie_inside_the_plot() -> None:
+    lines = [[(key, value) for key in KEYS] for value in (0.2, 5.0)]
+    paths = [
+        str(one.get("d"))
+        for one in ET.fromstring(str(draw(panel(limits=[*lines, []])))).iter()
+        if one.get("class") == "guide"
+    ]
+    assert len(paths) == 2
+    low, high = (float(re.findall(r",([-\d.]+)", one)[0]) for one in paths)
+    assert 0 <= high < low
 
 
 @pytest.mark.parametrize("level", [None, 1.0])
