@@ -224,29 +224,32 @@ class Loop(RuleBasedStateMachine):
         self.loop.end("running")
 
     @precondition(lambda self: self.loop.going_on())
-    @rule(status=_ENDS)
-    def the_run_ends(self, status: Status) -> None:
+    @rule(status=_ENDS, better=st.booleans())
+    def the_run_ends(self, status: Status, *, better: bool = False) -> None:
+        """Where it was to look at a challenger again, the gate has told whether it is `better`."""
         run = self.loop.end(status)
         incident = self.incidents.get(run.episode)
         if incident is None:
             self.by_hand += [self.loop.now] if status == "succeeded" else []
         elif status == "succeeded":
             incident.trained = self.loop.now
-            self._looked(incident)
+            self._looked(incident, promoted=better)
         else:
             incident.failures.append(self.loop.now)
         if incident is None and status == "succeeded":
             # A newer version is there.
             self._give_up_waiting()
 
-    def _looked(self, incident: Incident) -> None:
-        """Let the gate find rows this time, if the challenger waits still."""
-        waiting = self.loop.waiting
+    def _looked(self, incident: Incident, *, promoted: bool) -> None:
+        """Let the gate find rows this time, if the challenger waits still.
+
+        That it waits is read from what the gate wrote: it waits no more when its outcome is there.
+        """
+        waiting, asleep = self.loop.waiting, self.asleep
         if waiting and incident.version == waiting.version:
-            assert self.asleep is not None
-            # Its model waits until the gate has told what it saw.
-            self.asleep.promoted = None
+            assert asleep is not None
             self.loop.waiting = self.asleep = None
+            self._told(asleep, promoted=promoted)
 
     def _give_up_waiting(self) -> None:
         """Leave the challenger unjudged for good."""
@@ -255,7 +258,9 @@ class Loop(RuleBasedStateMachine):
     @precondition(lambda self: self._unjudged())
     @rule(promoted=st.booleans())
     def the_gate_judges(self, *, promoted: bool) -> None:
-        incident = self._unjudged()[0]
+        self._told(self._unjudged()[0], promoted=promoted)
+
+    def _told(self, incident: Incident, *, promoted: bool) -> None:
         incident.promoted, incident.waits = promoted, False
         self.loop.judge(incident.name, promoted=promoted)
         self._answer_code(promoted=promoted)
@@ -348,7 +353,7 @@ class Loop(RuleBasedStateMachine):
                 self.data_is_mended()
                 self.an_evaluation_decides()
             if self.loop.going_on():
-                self.the_run_ends(status)
+                self.the_run_ends(status, better=bool(month.promoted))
         if month.promoted is None or not self._unjudged():
             return
         if month.rows or self.loop.waiting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from threading import Event, Thread
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -21,22 +21,10 @@ LONG = "SELECT sum(hash(number)) FROM range(3_000_000_000) AS numbers(number)"
 
 
 def queries() -> None:
-    ended = Event()
     # DuckDB looks for signals between tasks of its main thread, so that one has to do the work.
     with duckdb.connect(config={"threads": 1}) as con:
-        Thread(target=strike, args=[ended]).start()
-        try:
-            con.execute(LONG).fetchall()
-        finally:
-            ended.set()
-
-
-def strike(ended: Event) -> None:
-    """Press Ctrl-C, and again, as one does: on a busy machine DuckDB may miss it."""
-    pause = 0.2
-    while not ended.wait(pause):
-        os.kill(os.getpid(), signal.SIGINT)
-        pause = 5.0
+        Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        con.execute(LONG).fetchall()
 
 
 def explains() -> None:
@@ -60,6 +48,7 @@ def run(step: Callable[[], None]) -> dg.ExecuteInProcessResult:
         return job.execute_in_process(instance=instance, raise_on_error=False)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("step", [queries, explains])
 def test_a_ctrl_c_within_a_query_is_no_failure_of_the_step(step: Callable[[], None]) -> None:
     result = run(step)
