@@ -68,6 +68,7 @@ def test_help_names_every_command(cli: Listener) -> None:
         assert cli(name, "--help").code == 0
 
 
+@pytest.mark.slow
 def test_before_the_first_run_everything_is_due(cli: Listener) -> None:
     told = cli("plan", "shop")
     rows = [line.split(maxsplit=2) for line in told.out.splitlines()]
@@ -99,6 +100,7 @@ def test_a_run_tells_what_a_person_wants_to_read(first: Answer, sandbox: Sandbox
     )
 
 
+@pytest.mark.slow
 def test_a_second_run_starts_nothing(cli: Listener, first: Answer, sandbox: Sandbox) -> None:
     before = sorted((sandbox.folder / ".dagster" / "storage").iterdir())
     second = cli("run", "shop")
@@ -131,6 +133,7 @@ def test_an_answer_shows_all_its_columns(cli: Listener, first: Answer) -> None:
     assert "shown" not in told.out
 
 
+@pytest.mark.slow
 def test_a_slice_is_followed_down_and_a_prediction_up(cli: Listener, first: Answer) -> None:
     told = cli("impact", "shop.raw.orders", "2024-01")
     assert told.code == 0, told.text

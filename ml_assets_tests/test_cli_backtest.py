@@ -43,6 +43,7 @@ def test_tables_that_are_not_built_are_an_error_that_says_what_to_do() -> None:
     assert found.output.startswith("Error: The lake of shop holds no data yet.")
 
 
+@pytest.mark.slow
 def test_the_table_and_the_report_are_told(parcels: Sandbox) -> None:
     with parcels.lake() as con:
         build_all(con, parcels.pipeline)

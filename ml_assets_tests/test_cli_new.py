@@ -32,6 +32,7 @@ def cli(sandbox: Sandbox) -> Iterator[Listener]:
     listener.close()
 
 
+@pytest.mark.slow
 def test_a_pipeline_is_made_and_due(cli: Listener, sandbox: Sandbox) -> None:
     told = cli("new", "late", "--from", "orders.csv", "--target", "late", "--delay", "2 days")
     assert told.code == 0, told.text
@@ -56,6 +57,7 @@ def test_the_example_in_the_help_is_a_line_of_its_own(cli: Listener) -> None:
     assert "\n  ml-assets new rain --from weather.csv --target weather --positive rain\n" in told
 
 
+@pytest.mark.slow
 def test_what_the_platform_will_be_silent_about_is_said(cli: Listener, sandbox: Sandbox) -> None:
     """A row every third day, some of them to come, words among numbers, and many columns."""
     with duckdb.connect() as con:
@@ -98,6 +100,7 @@ def test_a_name_is_taken_once(cli: Listener) -> None:
     assert "There is a pipeline 'twice' already" in cli(*arguments).err
 
 
+@pytest.mark.slow
 def test_at_a_terminal_it_asks(sandbox: Sandbox) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

@@ -53,6 +53,7 @@ def by_itself() -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("stops", [by_itself, queries])
 def test_ctrl_c_says_how_to_go_on(

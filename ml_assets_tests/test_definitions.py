@@ -127,12 +127,14 @@ def validate(sandbox: Sandbox, **extra: str) -> tuple[int, str]:
     return answer.code, answer.text
 
 
+@pytest.mark.slow
 def test_validation_fails_where_it_is_strict(sandbox: Sandbox, tmp_path: Path) -> None:
     code, text = validate(sandbox, ML_ASSETS_STRICT="1")
     assert code != 0
     assert "Duplicate asset key" in text
 
 
+@pytest.mark.slow
 def test_strict_validation_tells_a_users_fault_without_a_trace_of_what_found_it(
     tmp_path: Path,
 ) -> None:

@@ -92,6 +92,7 @@ def told(instance: dg.DagsterInstance, run_id: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_it_tells_what_the_stock_one_tells(tmp_path: Path) -> None:
     with opened(tmp_path / "stock", STOCK) as instance:
         assert type(instance.event_log_storage) is SqliteEventLogStorage

@@ -208,6 +208,7 @@ def test_retrains_in_vain_open_the_breaker_and_people_hear_of_it(
     assert the_decisions(mine)[-1] == ("hold", None, None)
 
 
+@pytest.mark.slow
 def test_a_refused_table_is_a_finding_until_it_is_built(shop: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert broken_contracts(instance, shop.pipeline) == []

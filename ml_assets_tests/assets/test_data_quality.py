@@ -147,6 +147,7 @@ def test_a_backfill_of_an_old_month_does_not_turn_the_check_green(broken: Finish
     assert sequences(broken, "predictions.scores") == {}
 
 
+@pytest.mark.slow
 def test_a_broken_slice_is_left_out_by_a_run_that_does_not_judge(broken: Finished) -> None:
     assert not broken.run(SCORES, refresh=True)
     assert not broken.run(SCORES, keys=["2013-03"])
@@ -168,6 +169,7 @@ def test_mended_data_is_scored(broken: Finished, finished: Finished) -> None:
     assert set(sequences(broken, "predictions.scores")) == {"2013-03"}
 
 
+@pytest.mark.slow
 def test_who_accepts_it_raises_the_allowance(broken: Finished) -> None:
     broken.box.declare(lambda declared: declared.update(monitoring={"missing": 0.9}))
     result = evaluate(broken, QUALITY, SCORES)
@@ -187,6 +189,7 @@ def test_honest_data_passes(monitored_as_built: Finished) -> None:
     assert set(sequences(monitored_as_built, "predictions.scores")) == {"2013-03"}
 
 
+@pytest.mark.slow
 def test_a_refresh_judges_only_what_changed(monitored: Finished) -> None:
     before = sequences(monitored, "monitoring.data_quality")
     assert set(before) == {*MONTHS}
@@ -207,6 +210,7 @@ def test_another_champion_judges_everything_anew(monitored_as_built: Finished) -
     assert due_quality(pipeline, stored, 2, [None, "2012-12"]) == []
 
 
+@pytest.mark.slow
 def test_a_history_that_goes_on_and_is_late_stops_scoring(
     monitored: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +238,7 @@ def test_a_history_that_goes_on_and_is_late_stops_scoring(
     assert said(monitored)["freshness", "2013-04"].verdict == "broken"
 
 
+@pytest.mark.slow
 def test_lateness_is_told_once_and_ends_with_the_history(
     monitored: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +255,7 @@ def test_lateness_is_told_once_and_ends_with_the_history(
     assert checks(result, QUALITY)["freshness"].description == "no slice is due"
 
 
+@pytest.mark.slow
 def test_a_champion_without_a_reference_gets_one_to_be_judged_by(mine: Finished) -> None:
     uri, (version,) = mine.settings.tracking_uri, mine.versions()
     assert read_reference(uri, version) is None

@@ -54,6 +54,7 @@ def test_the_reference_is_of_the_training_window_and_out_of_fold(monitored: Fini
     assert 0.8 < ratio < 1.25
 
 
+@pytest.mark.slow
 def test_no_label_counts_before_it_is_known(
     mine: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_the_reference_is_made_once(monitored: Finished) -> None:
     assert before.to_json() == after.to_json()
 
 
+@pytest.mark.slow
 def test_what_the_champion_was_trained_on_is_not_counted(monitored: Finished) -> None:
     assert not monitored.run(LOOP[1], keys=["2013-01"])
     assert not monitored.run(LOOP[2], keys=["2013-01"])

@@ -74,6 +74,7 @@ def test_what_the_monitors_say_of_the_champion_is_decided_upon(mine: Finished) -
     assert reason
 
 
+@pytest.mark.slow
 def test_every_evaluation_is_one_row_with_both_times(mine: Finished) -> None:
     before = datetime.now(UTC)
     for _ in range(3):
@@ -87,6 +88,7 @@ def test_every_evaluation_is_one_row_with_both_times(mine: Finished) -> None:
     assert rows == [(3, 3, True, 3)]
 
 
+@pytest.mark.slow
 def test_an_alarm_opens_an_episode_that_is_repeated_until_it_ran(mine: Finished) -> None:
     mine.unlearn("2013-02")
     say(mine, "performance", "calibration", "alarm")
@@ -107,6 +109,7 @@ def test_an_alarm_opens_an_episode_that_is_repeated_until_it_ran(mine: Finished)
     assert rows[-1].decided_at == found.decided_at
 
 
+@pytest.mark.slow
 def test_a_window_outside_its_band_speaks_for_calibration(mine: Finished) -> None:
     mine.unlearn("2013-02")
     say(mine, "performance", "observed_expected", "alarm")
@@ -114,6 +117,7 @@ def test_a_window_outside_its_band_speaks_for_calibration(mine: Finished) -> Non
     assert decided(mine)[0][:2] == ("retrain", "calibration")
 
 
+@pytest.mark.slow
 def test_nothing_is_trained_while_the_champion_knows_all_that_could_train(mine: Finished) -> None:
     # January and February trained version 1, and March would be held out to judge a challenger.
     say(mine, "performance", "calibration", "alarm")
@@ -140,6 +144,7 @@ def test_a_champion_that_lost_its_alias_blocks_until_somebody_says_who_is_live(
     assert not passed["unblocked"]
 
 
+@pytest.mark.slow
 def test_an_alias_moved_by_hand_is_written_down_with_the_next_decision(mine: Finished) -> None:
     client, (first,) = mine.client(), mine.versions()
     source = client.get_model_version("flights", "1")
@@ -154,6 +159,7 @@ def test_an_alias_moved_by_hand_is_written_down_with_the_next_decision(mine: Fin
     assert rows[-1].reason == "alias moved by hand in MLflow"
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_keeps_no_decision_from_the_sensor(mine: Finished) -> None:
     reports = mine.settings.data / "reports"
     shutil.rmtree(reports)
@@ -163,6 +169,7 @@ def test_a_page_that_cannot_be_written_keeps_no_decision_from_the_sensor(mine: F
         assert newest_decision(instance, mine.box.pipeline) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cause", ["drift", "prediction_drift", "estimate"])
 def test_what_only_informs_never_retrains(mine: Finished, cause: str) -> None:
     say(mine, "drift", cause, "alarm")
@@ -170,6 +177,7 @@ def test_what_only_informs_never_retrains(mine: Finished, cause: str) -> None:
     assert decided(mine)[0][0] == "hold"
 
 
+@pytest.mark.slow
 def test_broken_data_blocks_whatever_else_is_said(mine: Finished) -> None:
     say(mine, "performance", "calibration", "alarm")
     say(mine, "data_quality", "data_quality", "broken")
@@ -179,12 +187,14 @@ def test_broken_data_blocks_whatever_else_is_said(mine: Finished) -> None:
     assert "as planted" in reason
 
 
+@pytest.mark.slow
 def test_what_was_said_of_another_version_does_not_count(mine: Finished) -> None:
     say(mine, "performance", "calibration", "alarm", version=7)
     assert not mine.run(DECISION)
     assert decided(mine)[0][0] == "hold"
 
 
+@pytest.mark.slow
 def test_the_calendar_asks_when_the_training_is_old(
     mine: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +210,7 @@ def test_the_calendar_asks_when_the_training_is_old(
     assert row.decided_at == later
 
 
+@pytest.mark.slow
 def test_a_reset_by_a_person_is_part_of_the_history(mine: Finished) -> None:
     with mine.box.lake() as con:
         now = datetime.now(UTC)

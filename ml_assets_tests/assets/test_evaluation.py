@@ -106,6 +106,7 @@ def test_the_report_says_what_was_rejected_what_is_static_and_that_time_was_trav
     assert record.model_hash[:12] in text
 
 
+@pytest.mark.slow
 def test_a_report_made_later_tells_of_the_data_the_model_was_made_of(
     mine: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_report_made_later_tells_of_the_data_the_model_was_made_of(
     assert text_of(mine) == before
 
 
+@pytest.mark.slow
 def test_a_regression_goes_the_whole_way(mine: Finished) -> None:
     def in_minutes(declared: dict[str, dict[str, object]]) -> None:
         declared["label"].update(value="arrival_delay", unit="min")
@@ -147,6 +149,7 @@ def test_a_regression_goes_the_whole_way(mine: Finished) -> None:
     assert np.isfinite(list(metrics.values())).all()
 
 
+@pytest.mark.slow
 def test_the_pipelines_own_metrics_stand_beside_the_others(mine: Finished) -> None:
     """One that needs a column the model does not use: it is read for the metric."""
     code = (

@@ -155,6 +155,7 @@ def test_a_note_that_was_overtaken_is_dropped(two: Finished) -> None:
     assert aliases_of(two)[CHAMPION] == 3
 
 
+@pytest.mark.slow
 def test_an_alias_moved_by_hand_is_noticed_at_the_next_evaluation(two: Finished) -> None:
     two.client().set_registered_model_alias("flights", CHAMPION, "2")
     assert not two.run("promotion")
@@ -176,6 +177,7 @@ def test_what_was_live_before_an_alias_moved_by_hand_is_gone_back_to(two: Finish
     assert told == [(1, 2, "mlflow"), (2, 1, "a person")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("promoted", "before"), [(3, 2), (1, 2), (2, 1)])
 def test_what_was_live_before_a_removed_alias_is_gone_back_to(
     two: Finished, promoted: int, before: int
@@ -208,6 +210,7 @@ def test_a_champion_older_than_the_ledger_is_entered(mine: Finished) -> None:
     assert entered.reason == "champion before this ledger began"
 
 
+@pytest.mark.slow
 def test_promoted_and_rolled_back_by_hand(two: Finished) -> None:
     pipeline, settings = two.box.pipeline, two.settings
     with books(two) as found:
@@ -234,6 +237,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_verbs_say_what_they_did_and_who(
     two: Finished, at_home: None, monkeypatch: pytest.MonkeyPatch

@@ -133,6 +133,7 @@ def test_training_again_gives_the_same_model_as_the_next_version(mine: Finished)
     assert [one.aliases for one in mine.versions()] == [("champion",), ("challenger",)]
 
 
+@pytest.mark.slow
 def test_a_failed_training_leaves_a_failed_run_and_no_version(mine: Finished) -> None:
     mine.box.declare(lambda declared: declared["label"].update(value="arrival_delay > -10000"))
     message = mine.run("training_set", "model")["model"]
@@ -169,6 +170,7 @@ def test_an_unwritable_store_is_named(mine: Finished, monkeypatch: pytest.Monkey
     assert f"The MLflow store {folder}/mlflow.db cannot be written" in message
 
 
+@pytest.mark.slow
 def test_a_damaged_store_fails_the_training_and_not_the_tables(mine: Finished) -> None:
     store = mine.settings.data / "mlflow" / "mlflow.db"
     store.write_text("no database" * 1000)

@@ -95,6 +95,7 @@ def test_what_is_found_has_its_numbers(monitored_as_built: Finished) -> None:
     assert len(performance["calibration", SCORED].details["under_predicts"]) == 31
 
 
+@pytest.mark.slow
 def test_a_refresh_looks_at_nothing_again(monitored: Finished) -> None:
     before = sequences(monitored)
     assert len(before) == 2
@@ -130,6 +131,7 @@ def test_checks_warn_of_the_newest_window_and_tell_its_numbers(monitored: Finish
     assert "under-predicts `" in str(metadata(result, LOOKS[1])["cusum"])
 
 
+@pytest.mark.slow
 def test_a_month_with_few_known_labels_is_not_judged_and_does_not_pass(
     monitored: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +147,7 @@ def test_a_month_with_few_known_labels_is_not_judged_and_does_not_pass(
     assert said(monitored, "drift")["drift", SCORED].verdict in {"ok", "alarm"}
 
 
+@pytest.mark.slow
 def test_what_the_champion_was_trained_on_is_no_evidence(monitored: Finished) -> None:
     findings = {name: said(monitored, name) for name in MONITORS}
     result = evaluate(

@@ -58,6 +58,7 @@ def test_the_scores_are_the_models_own(monitored: Finished) -> None:
     assert np.array_equal(model.predict(rows), stored)
 
 
+@pytest.mark.slow
 def test_scoring_again_changes_nothing_but_the_moment(monitored: Finished) -> None:
     before = slices(monitored)
     (key,) = before
@@ -87,6 +88,7 @@ def test_a_score_that_was_given_stays_when_another_version_goes_live(monitored: 
         assert con.execute(f"SELECT DISTINCT model_version FROM {TABLE}").fetchall() == [(2,)]
 
 
+@pytest.mark.slow
 def test_the_whole_loop_by_hand_leaves_the_scores_that_were_given(monitored: Finished) -> None:
     before = slices(monitored)
     # Another champion, which was trained on the other months.
@@ -95,12 +97,14 @@ def test_the_whole_loop_by_hand_leaves_the_scores_that_were_given(monitored: Fin
     assert slices(monitored) == before
 
 
+@pytest.mark.slow
 def test_the_whole_loop_by_hand_waits_for_a_champion(mine: Finished) -> None:
     mine.client().delete_registered_model_alias("flights", "champion")
     assert not mine.run(SCORES, DECISION)
     assert slices(mine) == {}
 
 
+@pytest.mark.slow
 def test_changed_features_are_scored_anew(monitored: Finished) -> None:
     before = slices(monitored)
     monitored.box.edit("weather", lambda lines: [*lines[:-300], *lines[-150:]])
@@ -111,6 +115,7 @@ def test_changed_features_are_scored_anew(monitored: Finished) -> None:
     assert slices(monitored)[key].sequence > before[key].sequence
 
 
+@pytest.mark.slow
 def test_what_the_champion_was_trained_on_is_marked_when_asked_for(monitored: Finished) -> None:
     assert not monitored.run(SCORES, keys=["2013-01"])
     with monitored.box.lake() as con:

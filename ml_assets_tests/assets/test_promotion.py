@@ -193,6 +193,7 @@ def test_only_the_data_of_versions_with_an_alias_stays(story: Story) -> None:
     assert owners == {f"flights version {n}" for n in story.unmeasured.aliases.values()}
 
 
+@pytest.mark.slow
 def test_the_refit_serves_evaluation_reference_and_scoring(
     story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def test_an_added_column_warns_and_does_not_stop(shop: Sandbox) -> None:
     assert "'colour'" in (found.description or "")
 
 
+@pytest.mark.slow
 def test_a_run_that_loads_nothing_repeats_the_verdict_of_the_last_load(shop: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         # Loaded without Dagster, as a killed run leaves it: nobody has looked yet.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ml_assets import clock
 from ml_assets.tables.training import summarise
 from ml_assets_tests.sandbox import build
 
 if TYPE_CHECKING:
-    import pytest
-
     from ml_assets_tests.finished import Finished
 
 MID_MARCH = "2013-03-15T12:00:00+00:00"
@@ -41,6 +41,7 @@ def test_labels_not_known_by_now_are_left_out(
     assert about["dagster/row_count"] + about["rows_immature"] == before["dagster/row_count"]
 
 
+@pytest.mark.slow
 def test_what_it_pins_is_trained_on_though_the_lake_moves_on(mine: Finished) -> None:
     assert not mine.run("training_set")
     pinned = mine.latest("training_set")

@@ -89,6 +89,7 @@ def test_tables_are_accounted_for_and_static_ones_told(
     assert weather.rows > 1000
 
 
+@pytest.mark.slow
 def test_later_data_changes_nothing_in_it(
     mine: Finished, context: ReportContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

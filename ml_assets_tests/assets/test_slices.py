@@ -41,6 +41,7 @@ def test_a_refresh_of_what_is_up_to_date_builds_nothing(shop: Sandbox) -> None:
     assert built_by(shop, result) == set()
 
 
+@pytest.mark.slow
 def test_a_refresh_builds_what_late_rows_reach(shop: Sandbox) -> None:
     shop.edit("orders", lambda lines: [*lines, order(9001, "2024-01", 28)])
     result = run(shop, *TABLES, refresh=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FEBRUARY = ["2013-02"]
 
 
+@pytest.mark.slow
 def test_a_built_table_answers_every_check_and_its_numbers(shop: Sandbox) -> None:
     shop.edit("orders", lambda lines: [*lines, order(9001, "2024-01", 5, amount=5000), lines[1]])
     result = run(shop, "raw/orders", "cleaned/orders", "cleaned/payments", "features/orders")
@@ -93,6 +94,7 @@ def test_a_planted_leak_fails_the_blocking_check(sample: Sandbox, leak: Leak) ->
         assert f"{leak.table}.{leak.column}: " in (found.description or "")
 
 
+@pytest.mark.slow
 def test_a_leak_found_earlier_still_stops_training(shop: Sandbox) -> None:
     """The leaking slices are stored: the next run has nothing to build and so nothing to check."""
     shop.replace("features.orders", "<= o.placed_at", "<= o.placed_at + INTERVAL 1 DAY")
@@ -115,6 +117,7 @@ def leave_unchecked(box: Sandbox, instance: dg.DagsterInstance) -> None:
     assert left_unchecked(box, instance) == ["2024-02", "2024-03"]
 
 
+@pytest.mark.slow
 def test_a_refresh_checks_what_a_killed_run_left_unchecked(shop: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         leave_unchecked(shop, instance)
@@ -123,6 +126,7 @@ def test_a_refresh_checks_what_a_killed_run_left_unchecked(shop: Sandbox) -> Non
         assert left_unchecked(shop, instance) == []
 
 
+@pytest.mark.slow
 def test_training_checks_what_a_killed_run_left_unchecked(shop: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         leave_unchecked(shop, instance)
@@ -130,6 +134,7 @@ def test_training_checks_what_a_killed_run_left_unchecked(shop: Sandbox) -> None
         assert left_unchecked(shop, instance) == []
 
 
+@pytest.mark.slow
 def test_training_finds_the_leak_that_a_killed_run_left(shop: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert run(shop, "features/orders", instance=instance).success
@@ -146,6 +151,7 @@ def test_training_finds_the_leak_that_a_killed_run_left(shop: Sandbox) -> None:
     assert (found.window, found.verdict) == ("features.orders", "broken")
 
 
+@pytest.mark.slow
 def test_what_another_run_stores_once_more_stays_proven(shop: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert run(shop, "features/orders", instance=instance).success
@@ -154,6 +160,7 @@ def test_what_another_run_stores_once_more_stays_proven(shop: Sandbox) -> None:
         assert run(shop, "training_set", instance=instance).success
 
 
+@pytest.mark.slow
 def test_a_verdict_says_nothing_of_the_same_rows_from_other_code(shop: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert run(shop, "features/orders", instance=instance).success
@@ -171,6 +178,7 @@ def left_unchecked(box: Sandbox, instance: dg.DagsterInstance) -> list[str | Non
     return unproven(instance, pipeline, pipeline.node("features.orders"), stored)
 
 
+@pytest.mark.slow
 def test_a_leak_found_in_one_partition_is_not_forgotten_by_another(shop: Sandbox) -> None:
     """What failed stays unproven until it passes itself, whatever is checked later."""
     shop.replace("features.orders", "<= o.placed_at", "<= o.placed_at + INTERVAL 1 DAY")

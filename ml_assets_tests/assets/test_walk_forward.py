@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ml_assets.warehouse import turn
 from ml_assets_tests.assets.running import dagsters_own_warnings, definitions, failed
 from ml_assets_tests.sandbox import ignore_waiting
 
 if TYPE_CHECKING:
-    import pytest
-
     from ml_assets_tests.finished import Finished
 
 
@@ -22,6 +22,7 @@ def walk_forward(finished: Finished) -> dict[str, str]:
         return failed(job.execute_in_process(instance=instance, raise_on_error=False))
 
 
+@pytest.mark.slow
 def test_means_are_numbers_and_months_a_table(mine: Finished) -> None:
     assert not walk_forward(mine)
     about, tested = mine.latest("walk_forward"), mine.latest("evaluation")

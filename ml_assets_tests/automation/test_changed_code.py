@@ -149,6 +149,7 @@ def test_features_go_back_with_their_code(changed: Finished) -> None:
     assert free.cause != "code"
 
 
+@pytest.mark.slow
 def test_until_the_tables_are_built_by_it_new_code_waits(changed: Finished) -> None:
     assert not changed.run(DECISION)
     waiting = newest(changed)

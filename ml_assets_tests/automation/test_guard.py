@@ -86,6 +86,7 @@ def mlflow_status(settings: Settings, run_id: str) -> str:
     return str(client.get_run(run_id).info.status)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_marked_and_a_live_one_is_left_alone(
     instance: dg.DagsterInstance, settings: Settings
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_killed_run_is_marked_and_a_live_one_is_left_alone(
         assert [path.stem for path in (settings.data / "runs").iterdir()] == [alive]
 
 
+@pytest.mark.slow
 def test_a_model_that_was_not_registered_before_the_kill_is_a_failure(
     instance: dg.DagsterInstance, settings: Settings
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_model_that_was_not_registered_before_the_kill_is_a_failure(
     assert mlflow_status(settings, mlflow_run) == "FAILED"
 
 
+@pytest.mark.slow
 def test_a_finished_run_without_a_version_stays_where_its_dagster_run_succeeded(
     instance: dg.DagsterInstance, settings: Settings
 ) -> None:
@@ -158,6 +161,7 @@ def test_a_run_on_another_machine_is_none_of_our_business(
     assert status(instance, run_id) == "STARTED"
 
 
+@pytest.mark.slow
 def test_the_mlflow_run_of_a_finished_dagster_run_is_closed(
     instance: dg.DagsterInstance, settings: Settings
 ) -> None:

@@ -357,6 +357,7 @@ def test_what_became_of_a_decision_is_told_though_no_other_followed(mine: Finish
     assert told[2][1:] == [f"Outcome   {minute} version 2 stays challenger (gate): no better"]
 
 
+@pytest.mark.slow
 def test_every_decision_is_followed_by_the_check(mine: Finished) -> None:
     answers = []
     with mine.instance() as instance, dagsters_own_warnings():

@@ -35,6 +35,7 @@ def built_in(run: dg.DagsterRun, instance: dg.DagsterInstance) -> set[str]:
     return {key.path[-1] for key in keys if key is not None}
 
 
+@pytest.mark.slow
 def test_nothing_is_due_after_a_run(mine: Finished) -> None:
     assert found(mine) == Due([], None, NEVER)
     with mine.instance() as instance, dagsters_own_warnings():
@@ -57,6 +58,7 @@ def test_changed_sources_make_what_depends_on_them_due(mine: Finished) -> None:
     assert now.model == REBUILT
 
 
+@pytest.mark.slow
 def test_data_refreshed_without_the_model_makes_the_model_due(mine: Finished) -> None:
     mine.box.edit("weather", lambda lines: [*lines[:200], *lines[400:]])
     with mine.box.lake() as con:
@@ -67,6 +69,7 @@ def test_data_refreshed_without_the_model_makes_the_model_due(mine: Finished) ->
     assert now.model.startswith("data changed since version 1: features.weather 2013-01")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("to_version", "promoted"), [(2, False), (3, True)], ids=["its look", "its refit went live"]
 )
@@ -98,6 +101,7 @@ def test_the_same_data_loaded_again_makes_nothing_due(mine: Finished) -> None:
     assert found(mine) == Due([], None, NEVER)
 
 
+@pytest.mark.slow
 def test_without_a_store_or_a_lake_all_is_due(
     mine: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:

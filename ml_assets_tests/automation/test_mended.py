@@ -88,6 +88,7 @@ def test_who_gave_the_scores_gives_the_new_ones_where_the_champion_knows_the_mon
     assert sequences(forward) == after
 
 
+@pytest.mark.slow
 def test_the_plan_shows_what_is_scored_anew_though_its_tables_are_there(
     forward: Finished,
 ) -> None:

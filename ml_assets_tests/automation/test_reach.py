@@ -25,6 +25,7 @@ def span(finished: Finished) -> tuple[str, str]:
     return tags[RANGE_START], tags[RANGE_END]
 
 
+@pytest.mark.slow
 def test_of_a_new_partition_only_that_is_spanned(shop: Sandbox) -> None:
     pipeline = shop.pipeline
     *before, last = pipeline.partitions.keys()

@@ -44,6 +44,7 @@ def test_it_is_identical(finished: Finished) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_it_is_identical_after_later_data_changes_and_expiry(mine: Finished) -> None:
     before = reproduced(mine)
     mine.box.edit("weather", lambda lines: [*lines[:200], *lines[400:]])
@@ -109,6 +110,7 @@ def test_a_difference_without_a_reason_is_a_fault(mine: Finished) -> None:
     assert reproduced(mine).lines()[1:] == ["nothing known differs: please report this as a fault"]
 
 
+@pytest.mark.slow
 def test_an_expired_snapshot_is_gone(mine: Finished) -> None:
     with mine.box.lake() as con:
         maintain(con, "flights", timedelta(0), on_wait=ignore_waiting)

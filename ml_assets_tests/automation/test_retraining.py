@@ -57,6 +57,7 @@ def launch(
         )
 
 
+@pytest.mark.slow
 def test_broken_data_is_decided_upon_though_it_stops_the_run(mine: Finished) -> None:
     # Without the fault the alarm would be a reason to retrain.
     say(mine, "performance", "calibration", "alarm")
@@ -90,6 +91,7 @@ def test_without_a_decision_it_waits(mine: Finished) -> None:
     assert found.skip_message == "Nothing was decided about flights yet."
 
 
+@pytest.mark.slow
 def test_a_decision_is_carried_out_once(mine: Finished) -> None:
     mine.unlearn("2013-02")
     say(mine, "performance", "calibration", "alarm")
@@ -117,6 +119,7 @@ def test_a_decision_is_carried_out_once(mine: Finished) -> None:
         assert isinstance(tick(mine, instance), dg.SkipReason)
 
 
+@pytest.mark.slow
 def test_an_attempt_whose_model_went_live_before_its_run_failed_trains_no_other(
     mine: Finished,
 ) -> None:
@@ -135,6 +138,7 @@ def test_an_attempt_whose_model_went_live_before_its_run_failed_trains_no_other(
     assert ledger_of(mine) == rows
 
 
+@pytest.mark.slow
 def test_a_retraining_that_a_person_starts_holds_the_loop_and_is_split_like_any_other(
     mine: Finished,
 ) -> None:
@@ -179,6 +183,7 @@ def at_work(
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assets", [(), ("features/weather", "model")], ids=["whole", "some"])
 def test_a_run_that_is_going_to_train_holds_the_sensor(
     mine: Finished, assets: tuple[str, ...]
@@ -208,6 +213,7 @@ def test_a_run_that_builds_tables_holds_nothing(mine: Finished) -> None:
         assert attempts_of(instance, mine.box.pipeline) == []
 
 
+@pytest.mark.slow
 def test_a_run_by_hand_waits_for_the_sensors_and_leaves_it_the_model(mine: Finished) -> None:
     tags = {"ml_assets/retrains": "flights", EPISODE: "calibration-2013-03", ATTEMPT: "1"}
     with mine.instance() as instance:
@@ -257,6 +263,7 @@ def test_what_a_run_of_tables_and_model_trained_counts_as_a_retraining_by_hand(
         assert isinstance(tick(mine, instance), dg.SkipReason)
 
 
+@pytest.mark.slow
 def test_a_failed_attempt_is_tried_again_after_a_while_up_to_the_limit(mine: Finished) -> None:
     mine.unlearn("2013-02")
     mine.box.declare(
@@ -290,6 +297,7 @@ def test_a_failed_attempt_is_tried_again_after_a_while_up_to_the_limit(mine: Fin
         assert "given up" in str(given_up.skip_message)
 
 
+@pytest.mark.slow
 def test_the_sensor_is_on_and_a_tick_needs_neither_lake_nor_mlflow(mine: Finished) -> None:
     mine.unlearn("2013-02")
     pipeline = mine.box.pipeline

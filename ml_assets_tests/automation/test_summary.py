@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import pytest
 from rich.console import Console
 
 from ml_assets.automation.summary import newest_evaluation, print_summary
@@ -17,8 +18,6 @@ from ml_assets.tables.summary import all_totals
 from ml_assets_tests.assets.contenders import register_like
 
 if TYPE_CHECKING:
-    import pytest
-
     from ml_assets_tests.finished import Finished
 
 
@@ -56,6 +55,7 @@ def test_a_shell_that_does_not_find_the_command_is_told_how_to(
         assert "activate" not in printed(finished, instance)
 
 
+@pytest.mark.slow
 def test_where_the_refit_went_live_it_says_so(mine: Finished) -> None:
     (first,) = mine.versions()
     refit = register_like(mine)

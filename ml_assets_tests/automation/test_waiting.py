@@ -90,6 +90,7 @@ def test_a_challenger_without_rows_waits_and_is_judged_once_without_training_aga
     assert (run.episode, run.status) == ("challenger-3", "succeeded")
 
 
+@pytest.mark.slow
 def test_a_challenger_that_lost_had_its_look(mine: Finished) -> None:
     register_like(mine)
     let_champion_know(mine, *MONTHS)

@@ -34,6 +34,7 @@ def computed(lines: list[str]) -> list[str]:
     return [line for line in lines if line.startswith(("trains", "scores"))]
 
 
+@pytest.mark.slow
 def test_a_second_call_computes_nothing(
     parcels: Sandbox, compared: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +86,7 @@ def _fresh(box: Sandbox, root: Path) -> Sandbox:
     return twin
 
 
+@pytest.mark.slow
 def test_the_lake_is_only_read(parcels: Sandbox) -> None:
     def newest() -> int:
         with connect(parcels.name, parcels.settings, read_only=True) as con:

@@ -132,6 +132,7 @@ def test_who_never_retrains_pays_for_the_class_it_does_not_know(compared: Told) 
     assert weekly.gain.low > 0
 
 
+@pytest.mark.slow
 def test_a_second_call_reads_what_was_kept(
     box: Sandbox, compared: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

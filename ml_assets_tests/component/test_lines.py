@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import pytest
 import yaml
 from hypothesis import given
 
@@ -28,6 +29,7 @@ def places(tree: object, location: list[int | str]) -> list[list[int | str]]:
     return found
 
 
+@pytest.mark.slow
 @given(st.dictionaries(KEYS, TREES, min_size=1))
 def test_every_place_of_a_document_is_found_on_its_line(tree: dict[str, object]) -> None:
     marked, count = _marked(tree)

@@ -113,6 +113,7 @@ def test_whatever_a_changed_month_changes_is_named(mine: Finished) -> None:
     assert changed - {("raw.flights", SECOND)} <= named
 
 
+@pytest.mark.slow
 def test_a_version_is_listed_with_the_rows_it_was_trained_on(built: Finished) -> None:
     (version,) = built.versions()
     record = read_record(built.settings.tracking_uri, version.run_id)
@@ -142,6 +143,7 @@ def test_a_version_is_listed_with_the_rows_it_was_trained_on(built: Finished) ->
     assert {one.table for one in found.trained} == {"features.aircraft"}
 
 
+@pytest.mark.slow
 def test_scores_are_affected_by_features_by_the_model_or_by_both(built: Finished) -> None:
     cases = {FIRST: (True, True), SECOND: (True, True), SCORED: (True, False)}
     for month, (features, model) in cases.items():

@@ -48,6 +48,7 @@ def matches(given: Given) -> str:
     return " AND ".join(f"{name} = '{text}'" for name, text in zip(KEY, given, strict=True))
 
 
+@pytest.mark.slow
 def test_a_prediction_is_followed_to_its_model_and_training(built: Finished) -> None:
     given = flight(built)
     found = of(built, *given)
@@ -68,6 +69,7 @@ def test_a_prediction_is_followed_to_its_model_and_training(built: Finished) -> 
     assert (promotion.reason, promotion.run_id) == ("the first version", built.run_id)
 
 
+@pytest.mark.slow
 def test_an_entity_is_followed_to_its_raw_rows(built: Finished) -> None:
     given = flight(built)
     found = of(built, *given)
@@ -98,6 +100,7 @@ def test_an_entity_is_followed_to_its_raw_rows(built: Finished) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_label_is_told_when_it_is_known(
     built: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +126,7 @@ def test_without_a_label_it_says_by_which_rule(built: Finished) -> None:
     assert "label        none: cleaned.arrivals excludes it: cancelled" in list(trace_lines(found))
 
 
+@pytest.mark.slow
 def test_what_was_not_scored_says_why_and_shows_the_rest(mine: Finished) -> None:
     trained = flight(mine, "month(flight_date) = 1")
     found = of(mine, *trained)
@@ -163,6 +167,7 @@ def test_rows_are_those_that_were_scored_though_they_changed_since(mine: Finishe
     assert any(line.endswith("has expired:") for line in trace_lines(today))
 
 
+@pytest.mark.slow
 def test_a_version_that_is_gone_is_told(mine: Finished) -> None:
     with mine.box.lake() as con:
         con.execute("UPDATE flights.predictions.scores SET model_version = 9")
@@ -207,6 +212,7 @@ def test_a_value_may_hold_an_equals_sign() -> None:
     assert named(("code",), ["code=a=b"]) == {"code": "a=b"}
 
 
+@pytest.mark.slow
 def test_an_entity_that_is_not_there_is_told_with_its_neighbours(built: Finished) -> None:
     day, carrier, number, origin = flight(built)
     with pytest.raises(DataError) as caught:
@@ -229,6 +235,7 @@ def test_an_entity_that_is_not_there_is_told_with_its_neighbours(built: Finished
         of(built, "1999-01-01", "XX", "9999", "XXX")
 
 
+@pytest.mark.slow
 def test_an_entity_that_was_rejected_is_told_with_the_reason(mine: Finished) -> None:
     day, carrier, number, origin = given = flight(mine)
 

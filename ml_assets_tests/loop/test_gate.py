@@ -107,6 +107,7 @@ def _regression(seed: int, worse: float = 1.0) -> Comparison:
     )
 
 
+@pytest.mark.slow
 def test_an_equal_challenger_is_promoted_at_the_nominal_rate() -> None:
     verdicts = _verdicts(1000)
     promoted = sum(verdict.passed for verdict in verdicts)
@@ -114,12 +115,14 @@ def test_an_equal_challenger_is_promoted_at_the_nominal_rate() -> None:
     assert interval.low <= 1 - SPEC.confidence <= interval.high < 0.10
 
 
+@pytest.mark.slow
 def test_a_gain_of_three_standard_errors_is_promoted() -> None:
     verdicts = _verdicts(1000, champion=0.8, challenger=(0.57,) * 4)
     assert 3.0 <= _effect(verdicts) <= 3.3
     assert np.mean([verdict.passed for verdict in verdicts]) >= 0.9
 
 
+@pytest.mark.slow
 def test_a_worse_slice_stops_a_challenger_that_is_better_overall() -> None:
     verdicts = _verdicts(500, champion=0.9, challenger=(0.3, 0.3, 0.3, 1.26), per_day=400)
     west = [_criterion(verdict, "part=west").numbers for verdict in verdicts]
@@ -130,6 +133,7 @@ def test_a_worse_slice_stops_a_challenger_that_is_better_overall() -> None:
     assert not any(v.passed for v in verdicts if _criterion(v, "part=west").passed is False)
 
 
+@pytest.mark.slow
 def test_a_worse_slice_is_stopped_or_said_to_have_too_few_data() -> None:
     """Ten percent worse in a slice of some 700 and of 1,000 rows: it hardly passes unseen."""
     for per_day, stopped in ((90, 0.5), (135, 0.8)):
@@ -141,6 +145,7 @@ def test_a_worse_slice_is_stopped_or_said_to_have_too_few_data() -> None:
         assert all("; not enough data: only " in sentence for sentence in unclear)
 
 
+@pytest.mark.slow
 def test_a_large_equal_slice_passes_and_a_small_one_says_not_enough() -> None:
     for per_day, passed in ((400, 0.95), (90, 0.1)):
         verdicts = _verdicts(100, per_day=per_day)
@@ -156,6 +161,7 @@ def test_a_slice_that_proves_nothing_does_not_stop_a_better_challenger() -> None
     assert any(verdict.passed for verdict in silent)
 
 
+@pytest.mark.slow
 def test_equal_slices_seldom_stop_a_challenger() -> None:
     verdicts = _verdicts(500)
     for part in PARTS:

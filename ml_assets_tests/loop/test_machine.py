@@ -558,6 +558,7 @@ class Loop(RuleBasedStateMachine):
         assert pending.name in self.loop.decisions[-1].reason
 
 
+@pytest.mark.slow
 def test_the_loop_keeps_its_promises() -> None:
     run_state_machine_as_test(Loop, settings=settings(max_examples=300, stateful_step_count=50))
 

@@ -48,6 +48,7 @@ def test_the_median_beats_the_mean_in_absolute_error() -> None:
     assert metrics.mae(label, score) < 0.9 * metrics.mae(label, constant)
 
 
+@pytest.mark.slow
 def test_the_same_text_twice_and_in_a_fresh_process(model: TrainedModel) -> None:
     script = (
         "from ml_assets_tests.ml.test_boost import trained;"

@@ -56,6 +56,7 @@ def test_the_smallest_loss_wins_and_lightgbm_where_it_is_equal() -> None:
     assert best({LIGHTGBM: 0.5, "linear": 0.5}) == LIGHTGBM
 
 
+@pytest.mark.slow
 def test_the_tuning_window_decides_and_the_test_window_does_not(tmp_path: Path) -> None:
     table = training_table(3000)
     found = []

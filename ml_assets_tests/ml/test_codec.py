@@ -21,6 +21,7 @@ def _encode(codec: Codec, **columns: pa.Array) -> dict[str, list[float | None]]:
     return encoded
 
 
+@pytest.mark.slow
 @given(texts, texts)
 def test_categories_are_places_among_the_sorted_values(seen: list[str], new: list[str]) -> None:
     codec = fit(pa.table({"c": pa.array(seen, pa.string())}), ["c"])

@@ -46,6 +46,7 @@ def numbers(value: object) -> list[float]:
     return [float(value)] if isinstance(value, int | float) else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", ["binary", "regression"])
 def test_every_number_is_a_plain_finite_number(problem: str) -> None:
     found = numbers(asdict(evaluated(problem)))
@@ -131,6 +132,7 @@ def test_curves_and_calibration_belong_to_binary(binary: Evaluation) -> None:
     assert regression.candidates[0].metrics.keys() == {"mae", "rmse"}
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_evaluation(binary: Evaluation) -> None:
     assert evaluated() == binary
 

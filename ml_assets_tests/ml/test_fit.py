@@ -82,6 +82,7 @@ def test_nothing_learns_from_the_test_window(tmp_path: Path) -> None:
     assert everything(fitted(changed, tmp_path / "a")) == everything(fitted(same, tmp_path / "b"))
 
 
+@pytest.mark.slow
 def test_every_training_month_is_learned_from(tmp_path: Path) -> None:
     table = training_table(2000)
     plain = fitted(table, tmp_path)
@@ -154,6 +155,7 @@ def test_the_budget_counts_trials(tmp_path: Path) -> None:
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.slow
 def test_the_same_model_comes_out_again_also_in_a_fresh_process(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()

@@ -131,6 +131,7 @@ def test_the_brier_of_two_classes_is_twice_the_binary_one() -> None:
     np.testing.assert_allclose(multiclass.log_losses(label, both), metrics.log_losses(label, p))
 
 
+@pytest.mark.slow
 def test_fit_chooses_among_candidates_and_the_evaluation_tells_of_each_class(
     tmp_path: Path,
 ) -> None:

@@ -42,6 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     return search(tmp_path_factory.mktemp("whole"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [1, 3, 6])
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     last: int, whole: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -78,6 +79,7 @@ search(pathlib.Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_search_killed_by_the_system_goes_on(whole: Tuned, tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED_IN_THE_FOURTH_TRIAL, str(tmp_path)]
     killed = subprocess.run(command, check=False, cwd=Path(__file__).parents[2])
@@ -105,6 +107,7 @@ def test_a_trial_is_what_training_anew_would_give(whole: Tuned) -> None:
         assert loss == pytest.approx(trial.value, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_finished_search_is_not_repeated(tmp_path: Path) -> None:
     spec, made = model_spec(), []
     first = search(tmp_path, spec)
@@ -113,6 +116,7 @@ def test_a_finished_search_is_not_repeated(tmp_path: Path) -> None:
     assert again == first
 
 
+@pytest.mark.slow
 def test_a_larger_budget_only_adds_trials(tmp_path: Path, whole: Tuned) -> None:
     small = search(tmp_path, model_spec(tuning=TuningSpec(trials=2)))
     large = search(tmp_path)

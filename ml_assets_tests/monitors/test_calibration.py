@@ -43,6 +43,7 @@ def alarms(references: int, windows: int, length: int = 240, rows: int = 400) ->
     return found
 
 
+@pytest.mark.slow
 def test_false_alarms_come_at_the_set_rate() -> None:
     low, high = binom.ppf([0.025, 0.975], 200, TERMS.rate)
     assert low <= alarms(references=40, windows=5) <= high

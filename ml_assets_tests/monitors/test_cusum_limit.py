@@ -42,6 +42,7 @@ def measured(references: int, rate: float, season: float = 0.0) -> list[float]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1.0, 4.0])
 def test_false_alarms_come_at_the_set_rate(rate: float) -> None:
     assert rate / 2 < np.mean(measured(16, rate)) < rate * 2

@@ -57,6 +57,7 @@ def test_windows_without_a_change_alarm_at_the_set_rate() -> None:
     _assert_rate([f.score_alarm for f in found], RATE)
 
 
+@pytest.mark.slow
 def test_the_rate_holds_over_references() -> None:
     found = [
         judged
@@ -67,6 +68,7 @@ def test_the_rate_holds_over_references() -> None:
     _assert_rate([f.score_alarm for f in found], RATE)
 
 
+@pytest.mark.slow
 def test_weather_that_lasts_does_not_alarm_more_often() -> None:
     """Were days drawn one by one, three of ten windows would alarm."""
     found = []
@@ -133,6 +135,7 @@ def test_a_window_of_fewer_rows_gets_limits_of_its_own() -> None:
     assert np.mean([f.alarm for f in _found(reference, few, of_many_rows)]) > 0.9
 
 
+@pytest.mark.slow
 def test_mondays_and_saturdays_are_compared_with_their_like() -> None:
     reference = world(180, seed=1)
     windows = [w.take(np.isin(w.weekdays, [0, 5])) for w in _windows(200, days=56)]

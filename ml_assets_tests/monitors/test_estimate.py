@@ -107,6 +107,7 @@ def beyond(references: int, windows: int) -> int:
     return found
 
 
+@pytest.mark.slow
 def test_errors_are_beyond_their_limit_at_the_set_rate() -> None:
     assert beyond(references=40, windows=5) <= binom.ppf(0.975, 200, TERMS.rate)
 

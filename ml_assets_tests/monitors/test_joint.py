@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from ml_assets.monitors.binning import number_bins
 from ml_assets.monitors.days import SCORE, score_of
@@ -64,6 +65,7 @@ def test_the_expected_loss_of_a_calibrated_model_is_what_it_loses() -> None:
     assert abs(days.expected_loss.sum() / days.rows.sum() - lost) < 0.02
 
 
+@pytest.mark.slow
 def test_together_the_classes_keep_the_false_alarm_rate() -> None:
     alarms = 0
     for seed in range(60):
@@ -75,6 +77,7 @@ def test_together_the_classes_keep_the_false_alarm_rate() -> None:
     assert alarms <= 12
 
 
+@pytest.mark.slow
 def test_a_class_that_happens_less_often_than_promised_alarms() -> None:
     reference, window = days_of(3, 56), days_of(4, 28, "2013-03-01", wrong=0.4)
     band = judge_classes(reference, window, "March", TERMS)

@@ -144,6 +144,7 @@ def test_a_stolen_card_is_used_for_two_weeks_in_a_third_of_payments(
     assert hits / payments == pytest.approx(1 / 3, abs=0.08)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     cuts=st.lists(st.integers(0, 50 * 24), min_size=2, max_size=6, unique=True).map(sorted),
@@ -279,6 +280,7 @@ def test_features_are_the_windows_counted_one_by_one(built: Sandbox) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-9, err_msg=name)
 
 
+@pytest.mark.slow
 def test_built_day_by_day_it_is_the_same(built: Sandbox, tmp_path: Path) -> None:
     twin = built.copy(tmp_path / "box")
     pipeline = twin.pipeline
@@ -291,6 +293,7 @@ def test_built_day_by_day_it_is_the_same(built: Sandbox, tmp_path: Path) -> None
         assert planned(con, pipeline) == []
 
 
+@pytest.mark.slow
 def test_no_feature_sees_the_future_and_an_early_verdict_is_found(
     built: Sandbox, tmp_path: Path
 ) -> None:
@@ -330,6 +333,7 @@ def test_another_seed_makes_the_tables_stale_and_another_metric_does_not(
         assert len(steps) == len(twin.pipeline.nodes) * len(twin.pipeline.partitions.keys())
 
 
+@pytest.mark.slow
 def test_a_new_day_is_made_alone_from_its_lookback(built: Sandbox, tmp_path: Path) -> None:
     twin = built.copy(tmp_path / "box")
     new = "2018-06-11"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ml_assets.ml.boost import TrainedModel
 
 
+@pytest.mark.slow
 def test_a_fresh_process_answers_as_the_model_does(tracking_uri: str, model: TrainedModel) -> None:
     rows = training_table(300).select(list(model.codec.names))
     with flights_run(tracking_uri) as handle:
@@ -31,6 +32,7 @@ def test_a_fresh_process_answers_as_the_model_does(tracking_uri: str, model: Tra
     assert np.array_equal(kept[SCORE].to_numpy(), model.predict(rows))
 
 
+@pytest.mark.slow
 def test_a_registry_that_the_environment_names_is_not_asked(
     tracking_uri: str, model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +44,7 @@ def test_a_registry_that_the_environment_names_is_not_asked(
     assert np.array_equal(fresh_scores(tracking_uri, version.uri, rows), model.predict(rows))
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_load_says_why(tracking_uri: str) -> None:
     with pytest.raises(TrackingError, match=r"models:/m-0 does not answer .*not found"):
         fresh_scores(tracking_uri, "models:/m-0", training_table(3))

@@ -28,6 +28,7 @@ with open_run(sys.argv[1], "flights", artifact_root=None, dagster_run_id="dead",
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_marked_failed_at_the_next_start(tracking_uri: str) -> None:
     subprocess.run([sys.executable, "-c", KILLED, tracking_uri], check=False)
     with flights_run(tracking_uri, dagster_run_id="alive"):

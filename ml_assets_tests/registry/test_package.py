@@ -201,6 +201,7 @@ def test_nothing_logged_is_a_pickle(store: str) -> None:
     assert "python_model:" not in mlmodel.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_champion_loads_and_scores_where_ml_assets_is_not(
     store: str, model: TrainedModel, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_only_a_sqlite_uri_has_a_path(uri: str, path: Path | None) -> None:
     assert sqlite_path(uri) == path
 
 
+@pytest.mark.slow
 def test_a_fresh_store_is_one_file_and_says_nothing(tmp_path: Path) -> None:
     process = start(f"sqlite:///{tmp_path}/new/mlflow.db")
     output, errors = process.communicate(timeout=120)
@@ -61,6 +62,7 @@ def test_a_fresh_store_is_one_file_and_says_nothing(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["mlflow.db"]
 
 
+@pytest.mark.slow
 def test_a_store_may_be_begun_early(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     process = prepare_early(uri)

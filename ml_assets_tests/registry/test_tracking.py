@@ -108,6 +108,7 @@ def test_nothing_is_printed(
     assert not [record for record in caplog.records if record.name.startswith("mlflow")]
 
 
+@pytest.mark.slow
 def test_telemetry_is_off() -> None:
     code = (
         "from ml_assets.registry.quiet import quiet\nwith quiet(): pass\n"

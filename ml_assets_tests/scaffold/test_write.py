@@ -75,6 +75,7 @@ GERMAN = """
 """Decimal commas, dots between thousands, and a word for what is missing."""
 
 
+@pytest.mark.slow
 def test_numbers_with_a_decimal_comma_are_numbers(tmp_path: Path, settings: Settings) -> None:
     path = write_rows(tmp_path / "german.csv", GERMAN)
     box = make(tmp_path / "box", path, Said(target="Zurückgesandt?"))
@@ -137,6 +138,7 @@ def test_the_target_is_known_after_its_delay_and_not_before(box: Sandbox) -> Non
     assert [(after.days, at.days) for after, at in rows] == [(2, 0)]
 
 
+@pytest.mark.slow
 def test_the_next_days_of_the_same_kind_are_kept(tmp_path: Path, settings: Settings) -> None:
     """What was inferred from half of the rows rejects none of the other half."""
     half = write_orders(tmp_path / "half.csv", where="order_id < 2000")

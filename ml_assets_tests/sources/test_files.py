@@ -47,6 +47,7 @@ def field(value: object, null: str) -> str:
     return repr(value)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(tables())
 def test_csv_round_trip(table: tuple[list[str], list[tuple[Any, ...]], str]) -> None:

@@ -51,6 +51,7 @@ def test_a_header_that_ends_with_a_delimiter_allows_rows_that_do(
 FIELD = st.sampled_from(["7", "x", "", "NA", '"q, r"', '""'])
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(FIELD, min_size=1, max_size=5), min_size=3, max_size=12))
 def test_no_row_is_lost_or_changed_in_silence(
     tmp_path_factory: pytest.TempPathFactory, table: list[list[str]]

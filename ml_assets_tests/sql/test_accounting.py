@@ -152,6 +152,7 @@ def shown(driving: list[Row]) -> list[Key]:
     return sorted(set(keys), key=str)
 
 
+@pytest.mark.slow
 @given(ROWS, st.randoms(use_true_random=False))
 def test_an_honest_select_always_balances(driving: list[Row], random: Random) -> None:
     keys = shown(driving)
@@ -164,6 +165,7 @@ def test_an_honest_select_always_balances(driving: list[Row], random: Random) ->
     assert found.duplicates == found.rows - sum(found.excluded.values()) - len(keys)
 
 
+@pytest.mark.slow
 @given(
     ROWS,
     st.lists(st.tuples(st.none() | st.integers(0, 6), st.sampled_from([None, "a"]))),

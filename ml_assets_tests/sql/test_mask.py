@@ -93,6 +93,7 @@ def values(delays: list[Flight]) -> str:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(DELAYS, st.integers(-200, 700))
 def test_an_honest_select_never_differs(delays: list[Flight], minute: int) -> None:
@@ -100,6 +101,7 @@ def test_an_honest_select_never_differs(delays: list[Flight], minute: int) -> No
     assert mini.travel(START + timedelta(minutes=minute)) == []
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(DELAYS, st.data())
 def test_a_leak_of_the_own_delay_is_found_at_every_flown_flights_cutoff(

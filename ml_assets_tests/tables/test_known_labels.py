@@ -149,6 +149,7 @@ def at(world: World, moment: tuple[int, int | None]) -> datetime:
     return BEGIN + timedelta(minutes=minutes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", DELAYS)
 def test_training_sets_hold_just_the_labels_that_are_known(
     worlds: dict[int, World], delay: int
@@ -274,6 +275,7 @@ def test_a_month_is_counted_again_when_more_of_its_labels_are_known(
         holds()
 
 
+@pytest.mark.slow
 def test_labels_that_wait_for_their_slice_are_missing_and_it_is_said_until_when(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,7 @@ def built_in_order(
     return contents(con, pipeline, *SELECTED)
 
 
+@pytest.mark.slow
 def test_neighbours_built_together_are_as_if_built_alone(
     shop_as_built: Sandbox, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def orders(months: Sequence[str], tables: int) -> st.SearchStrategy[list[list[st
     return st.lists(st.permutations(months), min_size=tables, max_size=tables)
 
 
+@pytest.mark.slow
 @settings(max_examples=2, phases=PHASES)
 @given(chosen=orders(shops.MONTHS, 4))
 def test_any_order_gives_the_whole(

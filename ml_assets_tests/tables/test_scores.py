@@ -42,6 +42,7 @@ def test_a_score_that_is_no_number_is_refused_and_nothing_is_stored(
     assert "predictions.scores" not in slices
 
 
+@pytest.mark.slow
 def test_a_feature_may_be_called_score(sample: Sandbox) -> None:
     def rename(declared: dict[str, Any]) -> None:
         features = declared["features"]["weather"]["columns"]

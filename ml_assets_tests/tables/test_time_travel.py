@@ -36,6 +36,7 @@ def test_no_feature_of_the_flights_sees_the_future(sample_as_built: Sandbox, tab
     assert travelled.rows > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.name)
 def test_a_planted_leak_is_named(sample: Sandbox, leak: Leak) -> None:
     leak.plant(sample)

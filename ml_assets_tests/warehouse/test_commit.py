@@ -195,6 +195,7 @@ def kill_in_the_middle(settings: Settings, start: Start, times: int) -> int:
     return left
 
 
+@pytest.mark.slow
 def test_kill_leaves_before_or_after(settings: Settings, start: Start) -> None:
     kill_in_the_middle(settings, start, 3)
 
@@ -225,6 +226,7 @@ def race(settings: Settings, start: Start, writers: int, commits: int) -> None:
     assert reads > 1
 
 
+@pytest.mark.slow
 def test_two_writers_and_a_reader_at_once(settings: Settings, start: Start) -> None:
     race(settings, start, 2, 3)
 
@@ -234,6 +236,7 @@ def test_four_writers_and_a_reader_at_once(settings: Settings, start: Start) -> 
     race(settings, start, 4, 10)
 
 
+@pytest.mark.slow
 def test_four_processes_create_the_lake_at_once(settings: Settings, start: Start) -> None:
     running = [start(1, 1, f"2013-{number + 1:02d}", *TABLES) for number in range(4)]
     for process in running:

@@ -59,6 +59,7 @@ def prove(settings: Settings) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_postgres_catalog(on_postgres: Settings) -> None:
     prove(on_postgres)
 

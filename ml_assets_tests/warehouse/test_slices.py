@@ -147,6 +147,7 @@ def test_names_are_quoted(lake: duckdb.DuckDBPyConnection) -> None:
     assert rows(lake) == [(2, 1, "it's")]
 
 
+@pytest.mark.slow
 @given(data=ROWS, seed=st.integers())
 def test_the_content_hash_ignores_order_and_threads(
     data: list[tuple[int | None, str | None, float | None]], seed: int
@@ -163,6 +164,7 @@ def test_the_content_hash_ignores_order_and_threads(
     assert len(hashes) == 1
 
 
+@pytest.mark.slow
 @given(data=ROWS.filter(bool), place=st.integers(0), column=st.sampled_from("abc"))
 def test_the_content_hash_sees_every_change(
     data: list[tuple[int | None, str | None, float | None]], place: int, column: str
