@@ -39,8 +39,8 @@ def decide(
         _by_hand,
         _broken,
         _running,
-        _unfinished,
         _breaker,
+        _unfinished,
         _not_judged,
         _new_code,
     )
@@ -96,24 +96,6 @@ def _running(case: Case) -> Decision | None:
     return case.carry_on("hold", episode, reason)
 
 
-def _unfinished(case: Case) -> Decision | None:
-    """Repeat a retraining that is decided and not done, so that no evaluation can lose it."""
-    limit = case.policy.attempts.limit
-    episode = case.history.open_episode(limit)
-    if episode is None:
-        return None
-    last = failed(episode.attempts)
-    if last is None:
-        decided = day(episode.opened.decided_at)
-        reason = f"{episode.name} was decided on {decided} and has not started yet"
-    else:
-        reason = (
-            f"Attempt {last.attempt} of {limit} of {episode.name} {last.ended_how}"
-            f" on {day(last.last_seen)} and the next one is to come"
-        )
-    return case.carry_on(episode.opened.action, episode, reason)
-
-
 def _breaker(case: Case) -> Decision | None:
     history, limit = case.history, case.policy.attempts.limit
     last = history.episodes[-1].exhausted(limit) if history.episodes else None
@@ -149,6 +131,24 @@ def _unpromoted(history: History) -> list[Episode]:
         elif trained and not episode.waits and history.since_reset(trained.last_seen):
             row.append(episode)
     return row
+
+
+def _unfinished(case: Case) -> Decision | None:
+    """Repeat a retraining that is decided and not done, so that no evaluation can lose it."""
+    limit = case.policy.attempts.limit
+    episode = case.history.open_episode(limit)
+    if episode is None:
+        return None
+    last = failed(episode.attempts)
+    if last is None:
+        decided = day(episode.opened.decided_at)
+        reason = f"{episode.name} was decided on {decided} and has not started yet"
+    else:
+        reason = (
+            f"Attempt {last.attempt} of {limit} of {episode.name} {last.ended_how}"
+            f" on {day(last.last_seen)} and the next one is to come"
+        )
+    return case.carry_on(episode.opened.action, episode, reason)
 
 
 def _not_judged(case: Case) -> Decision | None:

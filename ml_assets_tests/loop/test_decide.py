@@ -14,7 +14,7 @@ from ml_assets.loop.decide import decide
 from ml_assets.loop.decision import Action, Decision
 from ml_assets.loop.episode import Outcome
 from ml_assets.loop.history import History
-from ml_assets.loop.next_attempt import Launch, Wait
+from ml_assets.loop.next_attempt import Launch, Wait, next_attempt
 from ml_assets.loop.policy import AttemptSpec, BudgetSpec, Policy, TriggerSpec, WindowRule
 from ml_assets.loop.triggers import Finding, Verdict
 from ml_assets.loop.unscorable import Unscorable
@@ -279,6 +279,29 @@ def test_a_look_that_was_decided_ends_with_the_wait() -> None:
     assert loop.evaluate().episode == "challenger-4"
     loop.waiting = None
     assert loop.evaluate().episode is None
+
+
+def test_the_breaker_stops_what_is_decided_and_not_begun() -> None:
+    """A sensor that lost its place has carried out what was decided before."""
+    loop = at_day(5)
+    loop.policy = Policy(breaker=1, attempts=AttemptSpec(limit=2, backoff_minutes=1))
+    loop.unscorable = changed_to("c0de")
+    earlier = loop.evaluate()
+    loop.tick()
+    loop.end("failed")
+    loop.wait(minutes=5)
+    loop.unscorable = changed_to("feed")
+    newer = loop.evaluate()
+    assert (newer.action, newer.episode) == ("retrain", "code-feed")
+    stale = next_attempt(earlier, list(loop.runs.values()), loop.policy, loop.now)
+    assert isinstance(stale, Launch)
+    loop.launch(stale)
+    loop.end("succeeded")
+    loop.wait(minutes=5)
+    stopped = loop.evaluate()
+    assert (stopped.action, stopped.cause) == ("blocked", "breaker")
+    loop.resume()
+    assert loop.evaluate().episode == "code-feed"
 
 
 def test_a_look_that_cannot_be_taken_opens_the_breaker() -> None:

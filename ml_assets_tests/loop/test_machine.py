@@ -543,7 +543,7 @@ class Loop(RuleBasedStateMachine):
             # Until a person has acted nothing else is done.
             self.loop.unscorable = None
         pending, limit = self._open_incident(), self.loop.policy.attempts.limit
-        if pending is None:
+        if pending is None or self._breaker_is_open():
             return
         while len(pending.failures) < limit:
             if self.loop.going_on():
