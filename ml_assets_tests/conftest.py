@@ -326,6 +326,11 @@ def _point_to(box: Sandbox, patch: pytest.MonkeyPatch, threads: int = 1) -> None
     patch.setenv("ML_ASSETS_THREADS", str(threads))
 
 
+def pytest_sessionstart() -> None:
+    """Hear Ctrl-C, and let what tests start hear it: a shell makes its background deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector never again look through what was imported."""
     gc.freeze()
@@ -338,11 +343,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _rank(file: str) -> int:
     return next((at for at, head in enumerate(LONGEST) if file.startswith(head)), len(LONGEST))
-
-
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C stop what runs, also where a shell started the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

@@ -54,7 +54,6 @@ def by_itself() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("stops", [by_itself, queries])
 def test_ctrl_c_says_how_to_go_on(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, stops: Callable[[], None]

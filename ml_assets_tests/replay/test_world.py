@@ -48,7 +48,6 @@ def run(step: Callable[[], None]) -> dg.ExecuteInProcessResult:
         return job.execute_in_process(instance=instance, raise_on_error=False)
 
 
-@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("step", [queries, explains])
 def test_a_ctrl_c_within_a_query_is_no_failure_of_the_step(step: Callable[[], None]) -> None:
     result = run(step)
