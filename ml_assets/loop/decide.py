@@ -98,8 +98,10 @@ def _running(case: Case) -> Decision | None:
 
 def _breaker(case: Case) -> Decision | None:
     history, limit = case.history, case.policy.attempts.limit
-    last = history.episodes[-1].exhausted(limit) if history.episodes else None
-    if last is not None and history.since_reset(last.last_seen):
+    ends = [one.exhausted(limit) for one in history.episodes]
+    given_up = [last for last in ends if last and history.since_reset(last.last_seen)]
+    if given_up:
+        last = max(given_up, key=lambda one: (one.last_seen, one.run_key))
         return case.say(
             "blocked",
             "breaker",

@@ -11,7 +11,7 @@ from ml_assets.loop.decision import CHALLENGER, CODE
 from ml_assets.loop.episode import Episode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from ml_assets.loop.decision import Decision
@@ -133,9 +133,17 @@ class History:
             return None
         if not newest.trains and not newest.is_for(CHALLENGER, self._to_judge):
             return None
-        trained = self.last_success
+        trained = succeeded(self._answers(newest))
         answered = trained is not None and trained.last_seen > newest.opened.decided_at
         return None if answered else newest
+
+    def _answers(self, episode: Episode) -> Iterator[Attempt]:
+        """Yield the attempts that may answer an episode in its place.
+
+        What a sensor that lost its place trained is of the code of an earlier one.
+        """
+        names = {one.name for one in self.episodes} if episode.opened.cause == CODE else set()
+        return (one for one in self.known if one.episode not in names)
 
     @property
     def _to_judge(self) -> str | None:

@@ -281,10 +281,10 @@ def test_a_look_that_was_decided_ends_with_the_wait() -> None:
     assert loop.evaluate().episode is None
 
 
-def test_the_breaker_stops_what_is_decided_and_not_begun() -> None:
-    """A sensor that lost its place has carried out what was decided before."""
+def stale_attempt(breaker: int, status: Status) -> Ledgers:
+    """Let a sensor that lost its place try an episode again whose code is not today's any more."""
     loop = at_day(5)
-    loop.policy = Policy(breaker=1, attempts=AttemptSpec(limit=2, backoff_minutes=1))
+    loop.policy = Policy(breaker=breaker, attempts=AttemptSpec(limit=2, backoff_minutes=1))
     loop.unscorable = changed_to("c0de")
     earlier = loop.evaluate()
     loop.tick()
@@ -296,10 +296,25 @@ def test_the_breaker_stops_what_is_decided_and_not_begun() -> None:
     stale = next_attempt(earlier, list(loop.runs.values()), loop.policy, loop.now)
     assert isinstance(stale, Launch)
     loop.launch(stale)
-    loop.end("succeeded")
     loop.wait(minutes=5)
-    stopped = loop.evaluate()
-    assert (stopped.action, stopped.cause) == ("blocked", "breaker")
+    loop.end(status)
+    loop.wait(minutes=5)
+    return loop
+
+
+def test_a_stale_attempt_answers_no_episode_of_later_code() -> None:
+    loop = stale_attempt(2, "succeeded")
+    decision = loop.evaluate()
+    assert (decision.action, decision.episode) == ("retrain", "code-feed")
+
+
+@pytest.mark.parametrize(("breaker", "status"), [(1, "succeeded"), (2, "failed")])
+def test_the_breaker_that_a_stale_attempt_opens_stops_what_is_decided_and_not_begun(
+    breaker: int, status: Status
+) -> None:
+    loop = stale_attempt(breaker, status)
+    decision = loop.evaluate()
+    assert (decision.action, decision.cause) == ("blocked", "breaker")
     loop.resume()
     assert loop.evaluate().episode == "code-feed"
 
