@@ -118,7 +118,7 @@ def test_the_successor_scores_once_it_is_promoted(succeeded: Finished) -> None:
     assert versions == [(2,)]
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_a_feature_that_is_gone_is_not_taken_for_broken_data(monitored: Finished) -> None:
     monitored.box.declare(
         lambda declared: declared["features"]["weather"]["columns"].pop("visibility")
@@ -131,7 +131,7 @@ def test_a_feature_that_is_gone_is_not_taken_for_broken_data(monitored: Finished
     assert len(monitored.versions()) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_features_go_back_with_their_code(changed: Finished) -> None:
     before = stored(changed, "predictions.scores")
     assert not failed(refreshed(changed))
@@ -187,7 +187,7 @@ def test_new_code_is_trained_judged_and_scored_with_without_a_hand(monitored: Fi
         assert scored.fetchall() == [(look.to_version,)]
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_new_code_that_the_gate_turned_down_waits_for_a_person(changed: Finished) -> None:
     assert not failed(refreshed(changed))
     with changed.instance() as instance:

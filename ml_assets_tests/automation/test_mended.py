@@ -58,7 +58,7 @@ def scores(mine: Finished, snapshot: int | None = None) -> list[tuple[object, ..
         ).fetchall()
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_who_gave_the_scores_gives_the_new_ones_where_the_champion_knows_the_month(
     forward: Finished,
 ) -> None:

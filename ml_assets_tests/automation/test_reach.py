@@ -40,7 +40,7 @@ def test_of_a_new_partition_only_that_is_spanned(shop: Sandbox) -> None:
     assert refresh_tags(pipeline, shop.settings) == range_tags(pipeline)
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_after_a_refresh_only_the_newest_partition_is_spanned(monitored: Finished) -> None:
     assert not failed(refreshed(monitored))
     assert span(monitored) == (MONTHS[-1], MONTHS[-1])

@@ -106,7 +106,7 @@ def test_a_challenger_that_lost_had_its_look(mine: Finished) -> None:
     assert "one look per version" in mine.latest("promotion")["look"]
 
 
-@pytest.mark.slow
+@pytest.mark.longest
 def test_a_look_at_too_few_rows_waits_for_more_than_there_were(
     mine: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
