@@ -45,27 +45,35 @@ def build_window(
 
     Raises SliceFaultError for the first one that breaks the contract.
     """
+    table = node.declared
+    if not isinstance(table, CleanedTable | FeatureTable):
+        raise TypeError(f"{node.dotted} is no SELECT")
+    contract = rules.row_rules(table)
     with visible(con, pipeline, node, window):
-        return in_one_transaction(
+        built = in_one_transaction(
             con,
             pipeline,
             node,
             window,
-            lambda: _build(con, pipeline, node, window, run_id),
+            lambda: _store(con, pipeline, node, table, window, contract, run_id),
             run_id=run_id,
             on_wait=on_wait,
+            prepare=lambda: _run_select(con, pipeline, node, window, contract),
         )
+        con.execute("DROP TABLE temp._judged")
+    return built
 
 
-def _build(
-    con: DuckDBPyConnection, pipeline: Pipeline, node: Node, window: Window | None, run_id: str
+def _store(
+    con: DuckDBPyConnection,
+    pipeline: Pipeline,
+    node: Node,
+    table: CleanedTable | FeatureTable,
+    window: Window | None,
+    contract: Sequence[rules.Rule],
+    run_id: str,
 ) -> list[Built]:
-    table = node.declared
-    if not isinstance(table, CleanedTable | FeatureTable):
-        raise TypeError(f"{node.dotted} is no SELECT")
     stored = Stored(ledger.current(con, pipeline.name))
-    contract = rules.row_rules(table)
-    _run_select(con, pipeline, node, window, contract)
     return store_slices(
         con,
         pipeline,

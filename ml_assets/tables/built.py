@@ -84,8 +84,12 @@ def in_one_transaction(
     *,
     run_id: str,
     on_wait: Callable[[str], None],
+    prepare: Callable[[], None] | None = None,
 ) -> list[Built]:
-    """Let `work` check and store the window's slices in one transaction; return what it did."""
+    """Let `work` check and store the window's slices in one transaction; return what it did.
+
+    `prepare` puts into temporary tables what `work` reads more than once; see `commit`.
+    """
     committed = commit(
         con,
         pipeline.name,
@@ -93,6 +97,7 @@ def in_one_transaction(
         message=f"{node.dotted} {window.name if window else ''}".strip(),
         extra={"run_id": run_id},
         on_wait=on_wait,
+        prepare=prepare,
     )
     return [replace(item, snapshot=committed.snapshot_before) for item in committed.value]
 

@@ -14,7 +14,7 @@ from ml_assets.warehouse.faults import OnWait, disk_full, retried
 from ml_assets.warehouse.turn import catalog_path, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 T = TypeVar("T")
 AUTHOR = "ml_assets"
@@ -38,17 +38,19 @@ def commit(
     message: str,
     extra: Mapping[str, object],
     on_wait: OnWait,
+    prepare: Callable[[], object] | None = None,
 ) -> Committed[T]:
     """Run `work` in one transaction; it may run again, so it must not change anything else.
 
-    `extra` (such as the Dagster run id) is stored as JSON with the snapshot. Temporary tables made
-    before stay for every attempt. An exception in `work` leaves the lake as it was.
+    `prepare` runs before it and fills temporary tables from the same snapshot, in a transaction of
+    its own: where DuckDB made a table, it reads it with one thread. `extra` (such as the Dagster
+    run id) is stored as JSON with the snapshot. An exception leaves the lake as it was.
     """
     note = (AUTHOR, message, json.dumps(dict(extra), sort_keys=True))
     try:
         with turn(con, pipeline, on_wait):
             return retried(
-                lambda: _transaction(con, pipeline, work, note),
+                lambda: _attempt(con, pipeline, prepare, work, note),
                 what=f"{pipeline}: {message}",
                 on_wait=on_wait,
             )
@@ -64,23 +66,43 @@ def snapshot_now(con: duckdb.DuckDBPyConnection, pipeline: str) -> int:
     return _number(con, f"FROM {quote(pipeline)}.current_snapshot()") or 0
 
 
-def _transaction(
-    con: duckdb.DuckDBPyConnection, pipeline: str, work: Callable[[], T], note: tuple[str, ...]
+def _attempt(
+    con: duckdb.DuckDBPyConnection,
+    pipeline: str,
+    prepare: Callable[[], object] | None,
+    work: Callable[[], T],
+    note: tuple[str, ...],
 ) -> Committed[T]:
     lake = quote(pipeline)
-    con.begin()
-    try:
+    prepared = None
+    if prepare is not None:
+        with _transaction(con):
+            prepared = snapshot_now(con, pipeline)
+            prepare()
+    with _transaction(con):
         before = snapshot_now(con, pipeline)
+        if prepared is not None and before != prepared:
+            # Only who writes without its turn gets in between; what was read is out of date.
+            raise duckdb.TransactionException(
+                f"Transaction conflict: snapshot {before} was made since {prepared} was read"
+            )
         value = work()
         con.execute(f"CALL {lake}.set_commit_message(?, ?, extra_info => ?)", note)
+    after = _number(con, f"FROM {lake}.last_committed_snapshot()")
+    return Committed(value, before, max(before, after or 0))
+
+
+@contextlib.contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.begin()
+    try:
+        yield
         con.commit()
     except BaseException:
         # After a failed commit there is no transaction left to roll back.
         with contextlib.suppress(duckdb.TransactionException):
             con.rollback()
         raise
-    after = _number(con, f"FROM {lake}.last_committed_snapshot()")
-    return Committed(value, before, max(before, after or 0))
 
 
 def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int | None:

@@ -126,6 +126,58 @@ def test_a_foreign_writer_in_between_only_costs_a_retry(
     assert lake.execute("SELECT count(*) FROM flights.raw.t").fetchone() == (1,)
 
 
+def test_what_was_prepared_before_a_foreign_write_is_prepared_anew(
+    lake: duckdb.DuckDBPyConnection, settings: Settings
+) -> None:
+    lake.execute("CREATE TABLE flights.raw.source AS SELECT 1 AS a")
+    said: list[str] = []
+    prepared: list[int] = []
+
+    def prepare() -> None:
+        lake.execute("CREATE OR REPLACE TEMP TABLE fresh AS FROM flights.raw.source")
+        if not prepared:
+            with connect("flights", settings) as notebook:
+                notebook.execute("INSERT INTO flights.raw.source VALUES (2)")
+        prepared.append(snapshot_now(lake, "flights"))
+
+    done = commit(
+        lake,
+        "flights",
+        lambda: lake.execute("CREATE TABLE flights.raw.t AS FROM fresh").fetchall(),
+        message="raw.t",
+        extra={},
+        on_wait=said.append,
+        prepare=prepare,
+    )
+    assert done.snapshot_before == prepared[1] == prepared[0] + 1
+    assert done.snapshot_after == done.snapshot_before + 1
+    assert len(said) == 1
+    assert f"snapshot {prepared[1]} was made since {prepared[0]} was read" in said[0]
+    assert lake.execute("FROM flights.raw.t ORDER BY a").fetchall() == [(1,), (2,)]
+
+
+def test_an_exception_in_preparing_leaves_no_transaction_open(
+    lake: duckdb.DuckDBPyConnection,
+) -> None:
+    def prepare() -> None:
+        lake.execute("CREATE TEMP TABLE fresh AS SELECT 1 AS a")
+        raise ValueError("in the middle")
+
+    with pytest.raises(ValueError, match="in the middle"):
+        commit(
+            lake,
+            "flights",
+            lambda: None,
+            message="m",
+            extra={},
+            on_wait=pytest.fail,
+            prepare=prepare,
+        )
+    with pytest.raises(duckdb.CatalogException, match="fresh"):
+        lake.execute("FROM temp.fresh")
+    commit(lake, "flights", lambda: None, message="m", extra={}, on_wait=pytest.fail)
+
+
 def test_retries_are_bounded(
     lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
