@@ -14,7 +14,7 @@ from ml_assets.cli_shared import pipeline_named, settings, wide_console
     "names",
     multiple=True,
     help="never; monthly (weekly, daily), every:3; auc:.02, psi:.1, calibration; defs,"
-    " defs-without-gate. May be repeated; without it all are compared.",
+    " defs-without-refit, defs-without-gate. May be repeated; without it all are compared.",
 )
 @click.option(
     "--from", "first", help="First partition to live through; the walk-forward's if not given."

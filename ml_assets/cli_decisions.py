@@ -77,6 +77,7 @@ def _breaker_open(pipeline: Pipeline) -> bool:
 
     from ml_assets import clock
     from ml_assets.assets.grounds import history
+    from ml_assets.loop.attempt import active
     from ml_assets.loop.decide import decide
     from ml_assets.warehouse.lake import connect
 
@@ -85,6 +86,7 @@ def _breaker_open(pipeline: Pipeline) -> bool:
         dg.DagsterInstance.get() as instance,
     ):
         past = history(instance, con, pipeline, None)
-    # Neither broken data nor a lost champion, which block as well, close the breaker.
-    past = replace(past, lost_champion=None)
+    # Neither broken data nor a lost champion nor a run, which come first, close the breaker.
+    over = [one for one in past.attempts if not active([one])]
+    past = replace(past, lost_champion=None, attempts=over)
     return decide([], past, pipeline.declaration.retraining, clock.now()).cause == "breaker"

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ml_assets import clock
-from ml_assets.assets.books import Books
 from ml_assets.assets.contracts import broken_contracts
 from ml_assets.assets.events import latest
 from ml_assets.assets.grounds import findings, history
-from ml_assets.assets.live import settle
-from ml_assets.assets.shell import asset_key, lake_of
+from ml_assets.assets.settled import settled
+from ml_assets.assets.shell import asset_key
 from ml_assets.assets.slices import run_id
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.watch_page import write_page
@@ -65,10 +64,8 @@ def decision_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
 
 def _evaluate(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     settings = Settings.from_environment()
-    with lake_of(context, pipeline).get_connection() as con:
-        books = Books(pipeline=pipeline.name, settings=settings, con=con, on_wait=context.log.info)
-        for row in settle(books):
-            context.log.warning(f"the ledger lacked version {row.to_version}: {row.reason}")
+    with settled(context, pipeline, settings) as books:
+        con = books.con
         version = books.champion()
         found = [
             *findings(con, pipeline, version),

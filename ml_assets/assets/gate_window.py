@@ -16,7 +16,7 @@ from ml_assets.ml.classes import aligned, codes
 from ml_assets.ml.codec import fit as fit_codec
 from ml_assets.ml.model import vocabulary
 from ml_assets.ml.slices import slice_values
-from ml_assets.ml.training_table import clusters, spread
+from ml_assets.ml.training_table import clusters, partitions_of, spread
 from ml_assets.tables.challenger import closed_partitions, label_times
 from ml_assets.tables.spine import feature_names
 from ml_assets.tables.training import read
@@ -75,6 +75,11 @@ class Rows:
     """That the champion's features are read at."""
     unseen: int
     """Partitions with rows that neither was trained on, also where the champion has no features."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there are partitions that the champion will never have features of."""
+        return len(partitions_of(self.champion)) < self.unseen
 
 
 def read_window(

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ml_assets.assets.attempts import EPISODE
+from ml_assets.assets.attempts import BY_HAND, EPISODE
 from ml_assets.assets.attempts import MODEL as NAME
-from ml_assets.assets.books import Books
-from ml_assets.assets.live import settle
-from ml_assets.assets.shell import lake_of
+from ml_assets.assets.settled import settled
 from ml_assets.assets.slices import run_id
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.train import train, training_code
@@ -46,11 +44,14 @@ def model_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
 def _train_and_register(
     pipeline: Pipeline, context: dg.AssetExecutionContext
 ) -> dict[str, dg.MetadataValue]:
-    live = _live_already(pipeline, context)
-    if live is not None:
-        told = f"nothing to train: version {live.to_version} of {live.episode} went live before"
-        context.log.info(f"{told} its run failed")
-        return {"version": dg.MetadataValue.int(live.numbers.get("challenger", live.to_version))}
+    told = _judged_already(pipeline, context)
+    if told is not None:
+        version = told.numbers.get("challenger", told.to_version)
+        context.log.info(
+            f"nothing to train: version {version} of {told.episode} was judged before its run"
+            f" failed. {told.reason}"
+        )
+        return {"version": dg.MetadataValue.int(version)}
     version, handle, trained = _train(context, pipeline)
     context.log.info(
         f"{version.name} version {version.version}: {trained.fitted.model.description}, trained on "
@@ -61,22 +62,19 @@ def _train_and_register(
     return _metadata(version, handle, trained)
 
 
-def _live_already(pipeline: Pipeline, context: dg.AssetExecutionContext) -> PromotionRow | None:
-    """Return how an earlier attempt of the run's episode ended well, if it did.
+def _judged_already(pipeline: Pipeline, context: dg.AssetExecutionContext) -> PromotionRow | None:
+    """Return what the gate said of the model of an earlier attempt of the run's episode, if it did.
 
-    Its run failed later, so that it is tried again for what comes after. The same model trained
-    again could not be told from the one that is live: it would wait for rows, and keep others from
-    being trained meanwhile.
+    That run failed later, so that it is tried again for what comes after. The same model trained
+    again would get a second look at the same rows, or wait for rows beside the one that is live.
     """
     episode, settings = context.run.tags.get(EPISODE), Settings.from_environment()
-    if episode is None:
+    if episode in {None, BY_HAND}:
         return None
-    with lake_of(context, pipeline).get_connection() as con:
-        books = Books(pipeline=pipeline.name, settings=settings, con=con, on_wait=context.log.info)
-        # A run that was killed as its model went live left this to whoever comes next.
-        settle(books)
+    # A run that was killed as its model went live left it to whoever comes next to settle that.
+    with settled(context, pipeline, settings) as books:
         rows = books.rows()
-    return next((row for row in rows if row.promoted and row.episode == episode), None)
+    return next((row for row in reversed(rows) if row.episode == episode), None)
 
 
 def _train(

@@ -12,8 +12,8 @@ from ml_assets.assets.attempts import EPISODE
 from ml_assets.assets.books import GATE, Books
 from ml_assets.assets.challenge import challenge
 from ml_assets.assets.evaluation import newest_version
-from ml_assets.assets.live import go_live, settle
-from ml_assets.assets.shell import lake_of
+from ml_assets.assets.live import go_live
+from ml_assets.assets.settled import settled
 from ml_assets.assets.step import step_asset
 from ml_assets.assets.training_set import Reading
 from ml_assets.assets.verdicts import prove, require_proven
@@ -54,10 +54,7 @@ def promotion_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
 
 def _decide(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dict[str, Any]:
     settings = Settings.from_environment()
-    with lake_of(context, pipeline).get_connection() as con:
-        books = Books(pipeline=pipeline.name, settings=settings, con=con, on_wait=context.log.info)
-        for row in settle(books):
-            context.log.warning(f"the ledger lacked version {row.to_version}: {row.reason}")
+    with settled(context, pipeline, settings) as books:
         newest = newest_version(settings, pipeline)
         before = about(books.rows(), newest.version) if books.champion() else None
         judged = before if before and not before.waits else None
@@ -143,6 +140,7 @@ def _metadata(version: Version, alias: str, row: PromotionRow) -> dict[str, Any]
     criteria = [*row.numbers.get("criteria", ()), *row.numbers.get("refit", ())]
     if criteria:
         told["challenger_version"] = row.numbers["challenger"]
+        told["compared_with_version"] = row.numbers.get("compared_with", row.from_version)
         told["criteria"] = dg.MetadataValue.md(_table(criteria))
         told |= {
             MEASURED[name]: value

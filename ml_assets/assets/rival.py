@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ml_assets.assets.former import former_rows
-from ml_assets.assets.gate_window import Contender, Rows, contender, read_window
+from ml_assets.assets.gate_window import Contender, Rows, comparison, contender, read_window
 from ml_assets.assets.same_code import changed_features
+from ml_assets.errors import TrackingError
+from ml_assets.loop.paired import FEWEST_CLUSTERS
 from ml_assets.ml.training_table import partitions_of
 
 if TYPE_CHECKING:
@@ -32,24 +34,37 @@ def rival(
     """Return who answers and about which rows, or why nobody can.
 
     A champion that went live by a refit was trained on all rows of its day. Once its code is
-    changed nothing that it has not seen ever gets features of its code, so that waiting is in vain:
-    the version it was refitted from, which held rows out, answers in its place.
+    changed little or nothing that it has not seen has features of its code, and nothing more ever
+    gets them: the version it was refitted from, which held rows out, answers in its place.
     """
     changed = changed_features(pipeline, champion.record)
     own = _asked(pipeline, books, source, champion, challenger, changed)
-    if not changed or (isinstance(own, Rival) and own.rows.challenger.num_rows):
+    if not changed or _enough(pipeline, own, challenger):
         return own
     first = _refitted_from(books, champion)
-    if first is None:
-        return own
-    other = _asked(pipeline, books, source, first, challenger, changed)
-    if isinstance(other, str) or not other.rows.challenger.num_rows:
-        return own
+    other = own if first is None else _asked(pipeline, books, source, first, challenger, changed)
+    if first is None or isinstance(other, str) or not _enough(pipeline, other, challenger):
+        return _for_good(own, changed)
     told = (
-        f"{first.name.capitalize()} answers for the champion, its refit {champion.name}, which has"
-        f" seen every row that there are features of its code for."
+        f"{first.name.capitalize()} answers for the champion, its refit {champion.name}: of the"
+        f" rows that {champion.name} has not seen, too few have features of its code."
     )
     return replace(other, stands_in=told)
+
+
+def _enough(pipeline: Pipeline, asked: Rival | str, challenger: Contender) -> bool:
+    """Return whether there are rows to judge on."""
+    if isinstance(asked, str) or not asked.rows.challenger.num_rows:
+        return False
+    seen = comparison(pipeline, asked.rows, asked.who, challenger)
+    return not seen.lacking(1, FEWEST_CLUSTERS)
+
+
+def _for_good(own: Rival | str, changed: list[str]) -> Rival | str:
+    """Return who is to wait for more rows, or why it would wait in vain."""
+    if isinstance(own, str) or not own.rows.ended:
+        return own
+    return f"{other_code(own.who, changed)}, and of too few rows it computed features"
 
 
 def other_code(who: Contender, changed: list[str]) -> str:
@@ -81,7 +96,13 @@ def _asked(
 
 
 def _refitted_from(books: Books, champion: Contender) -> Contender | None:
-    """Return the challenger that the champion is the refit of, while it is registered."""
+    """Return the challenger that the champion is the refit of, while it can be loaded."""
     number = champion.version.refit_of
     found = [one for one in books.versions() if one.version == number]
-    return contender(books.settings, found[0]) if found else None
+    if not found:
+        return None
+    try:
+        return contender(books.settings, found[0])
+    except TrackingError as error:
+        books.on_wait(f"version {number} cannot answer for its refit: {error}")
+        return None

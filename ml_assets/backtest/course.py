@@ -103,7 +103,7 @@ def _tick(
     if decision.action != "retrain":
         return _noted(state, Event(tick, decision, None))
     if policy.gated:
-        found = challenge(models, state.model, tick.moment)
+        found = challenge(models, state.model, tick.moment, refits=policy.refits)
     else:
         found = retrain(models, closed, tick.moment)
     return _carried_out(_noted(state, Event(tick, decision, found)), decision, found)

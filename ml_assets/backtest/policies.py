@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 NEVER = "never"
 EACH = {"month": "monthly", "week": "weekly", "day": "daily"}
 """What retraining after every partition is called."""
+COMPARED = (
+    *("every:3", "auc:.02", "psi:.1", "calibration"),
+    *("defs-without-gate", "defs-without-refit", "defs"),
+)
+"""Those that are asked for where none is named."""
 UNSCORED = "the partition was scored by an earlier model"
 
 
@@ -38,6 +43,8 @@ class Policy:
     gated: bool = False
     monitored: bool = False
     """Whether it decides from what the monitors say."""
+    refits: bool = True
+    """Whether what passed the gate is refitted on what was held out, before it goes live."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class _Kind:
     """The number where a family's is left out; None for a policy without one."""
     gated: bool = False
     monitored: bool = False
+    refits: bool = True
 
 
 def policies(names: list[str], pipeline: Pipeline) -> list[Policy]:
@@ -59,7 +67,7 @@ def policies(names: list[str], pipeline: Pipeline) -> list[Policy]:
     are measured from them.
     """
     each = EACH[pipeline.declaration.partitions.every]
-    wanted = names or ["every:3", "auc:.02", "psi:.1", "calibration", "defs-without-gate", "defs"]
+    wanted = names or [*COMPARED]
     ranked = pipeline.declaration.model.problem in RANKING
     if not names and not ranked:
         wanted.remove("auc:.02")
@@ -82,7 +90,7 @@ def _policy(name: str, each: str) -> Policy:
         raise _unknown(name, each)
     number = _number(name, given, each) if given else kind.default or 0.0
     description = kind.description.format(number=f"{number:g}")
-    return Policy(name, description, kind.make(number), kind.gated, kind.monitored)
+    return Policy(name, description, kind.make(number), kind.gated, kind.monitored, kind.refits)
 
 
 def _number(name: str, given: str, each: str) -> float:
@@ -187,6 +195,13 @@ KINDS = {
     ),
     "defs-without-gate": _Kind(
         "as declared, but all goes live that is retrained", _declared, monitored=True
+    ),
+    "defs-without-refit": _Kind(
+        "as declared, but the challenger itself goes live",
+        _declared_and_gated,
+        gated=True,
+        monitored=True,
+        refits=False,
     ),
     "defs": _Kind(
         "as declared, with gate, refit, cooldown, budget and breaker",

@@ -44,8 +44,12 @@ def retrain(models: Models, closed: Sequence[str], moment: datetime) -> Retraine
     return Retrained((model,), model, "no gate")
 
 
-def challenge(models: Models, champion: Model, moment: datetime) -> Retrained:
+def challenge(
+    models: Models, champion: Model, moment: datetime, *, refits: bool = True
+) -> Retrained:
     """Train a challenger, judge it on what neither has seen, and refit it when it passes.
+
+    Without `refits` it goes live itself, and has learned nothing of what it was judged on.
 
     As in production, but that no model is packed: it answers alike, in the same time. Nor does a
     challenger wait for rows to be judged on: with too few it has lost.
@@ -76,6 +80,8 @@ def challenge(models: Models, champion: Model, moment: datetime) -> Retrained:
     verdict = judge(seen, _operation(challenger), declared.retraining.gate)
     if not verdict.passed:
         return Retrained((challenger,), None, _said(verdict.reasons))
+    if not refits:
+        return Retrained((challenger,), challenger, verdict.reasons[0].sentence)
     refit = models.train(_newest(past, closed), moment, challenger)
     shown = sanity(seen, models.answers(refit, unseen, moment, classes))
     if not all(one.passed for one in shown):

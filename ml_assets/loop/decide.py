@@ -210,11 +210,15 @@ def _nothing_new(case: Case, due: Trigger) -> Decision | None:
 
 
 def _cooldown(case: Case, due: Trigger) -> Decision | None:
+    """Count from the newest success, or from a model that went live though its run failed later."""
     last, days = case.history.last_success, case.policy.cooldown_days
-    if last is None:
+    ends = [(last.last_seen, last.episode)] if last else []
+    ends += [(one.at, one.episode) for one in case.history.outcomes if one.promoted]
+    if not ends:
         return None
-    until = last.last_seen + timedelta(days=days)
-    why = f"In cooldown until {day(until)}, {days} days after {last.episode} succeeded"
+    ended, episode = max(ends)
+    until = ended + timedelta(days=days)
+    why = f"In cooldown until {day(until)}, {days} days after {episode} succeeded"
     return case.hold_until(due, until, why)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,8 +124,9 @@ def log_text(tracking_uri: str, run_id: str, name: str, text: str) -> None:
 
 def read_text(tracking_uri: str, run_id: str, name: str) -> str:
     """Read the artifact `name` of a run as text."""
-    with connected(tracking_uri) as client:
-        return Path(client.download_artifacts(run_id, name)).read_text(encoding="utf-8")
+    # Without a folder of ours MLflow makes one that nobody removes.
+    with connected(tracking_uri) as client, tempfile.TemporaryDirectory() as folder:
+        return Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
 
 
 def _start(

@@ -33,15 +33,18 @@ class Tick:
 def opened(pipeline: Pipeline) -> Pipeline:
     """Return the pipeline as it was declared while its history still went on.
 
-    Its partitions then end with the clock, and what is late is missed. The gate's latency is left
-    out: seconds of today's machine say nothing of then, and no two replays would be the same.
+    Its partitions then end with the clock, and what is late is missed. No search begins at
+    `tuning.start`, which may have been found on partitions that are lived through. The gate's
+    latency is left out: seconds of today's machine say nothing of then, and no two replays would be
+    the same.
     """
     declared = pipeline.declaration
-    policy = declared.retraining
+    policy, model = declared.retraining, declared.model
     gate = replace(policy.gate, latency_limit_us=UNLIMITED)
     changes = {
         "partitions": replace(declared.partitions, end=None),
         "retraining": replace(policy, gate=gate),
+        "model": replace(model, tuning=replace(model.tuning, start={})),
     }
     return replace(pipeline, declaration=declared.model_copy(update=changes))
 

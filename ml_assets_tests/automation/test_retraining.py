@@ -120,8 +120,9 @@ def test_a_decision_is_carried_out_once(mine: Finished) -> None:
 
 
 @pytest.mark.slow
-def test_an_attempt_whose_model_went_live_before_its_run_failed_trains_no_other(
-    mine: Finished,
+@pytest.mark.parametrize("promoted", [True, False])
+def test_an_attempt_whose_model_was_judged_before_its_run_failed_trains_no_other(
+    mine: Finished, promoted: bool
 ) -> None:
     mine.unlearn("2013-02")
     say(mine, "performance", "calibration", "alarm")
@@ -129,13 +130,27 @@ def test_an_attempt_whose_model_went_live_before_its_run_failed_trains_no_other(
     with mine.instance() as instance:
         request = tick(mine, instance)
         assert isinstance(request, dg.RunRequest)
-        live = by_hand(None, 1, "as planted", "a test")
+        told = by_hand(None, 1, "as planted", "a test")
         with books(mine) as found:
-            record(found, replace(live, episode=request.tags[EPISODE]))
+            record(found, replace(told, promoted=promoted, episode=request.tags[EPISODE]))
         rows, versions = ledger_of(mine), mine.versions()
         assert launch(mine, instance, request).success
     assert mine.versions() == versions
     assert ledger_of(mine) == rows
+
+
+@pytest.mark.slow
+def test_what_a_person_started_and_went_live_keeps_nobody_from_starting_another(
+    mine: Finished,
+) -> None:
+    tags = retraining_job(mine.box.pipeline).tags
+    assert tags is not None
+    live = by_hand(None, 1, "as planted", "a test")
+    with books(mine) as found:
+        record(found, replace(live, episode=tags[EPISODE]))
+    with mine.instance() as instance:
+        assert launch(mine, instance, dg.RunRequest(tags=dict(tags))).success
+    assert [one.version for one in mine.versions()] == [1, 2]
 
 
 @pytest.mark.slow

@@ -58,7 +58,7 @@ def test_cost_counts_models_after_the_first(courses: dict[str, Course]) -> None:
     assert len(defs.trained) == defs.retrains + defs.promotions
 
 
-@pytest.mark.parametrize("name", ["defs", "defs-without-gate"])
+@pytest.mark.parametrize("name", ["defs", "defs-without-refit", "defs-without-gate"])
 def test_the_declared_policy_keeps_its_rules(
     name: str, courses: dict[str, Course], past: Past
 ) -> None:
@@ -73,6 +73,14 @@ def test_the_declared_policy_keeps_its_rules(
 
 def test_without_a_gate_all_goes_live(courses: dict[str, Course]) -> None:
     assert courses["defs-without-gate"].promotions == courses["defs-without-gate"].retrains
+
+
+def test_without_a_refit_the_challenger_itself_goes_live(courses: dict[str, Course]) -> None:
+    course = courses["defs-without-refit"]
+    assert 0 < course.promotions < course.retrains == len(course.trained)
+    for event in course.events:
+        if event.retrained and event.retrained.live:
+            assert event.retrained.made == (event.retrained.live,)
 
 
 def test_what_an_earlier_model_scored_is_no_evidence(courses: dict[str, Course]) -> None:

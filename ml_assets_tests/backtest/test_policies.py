@@ -28,6 +28,9 @@ def names(given: list[str], pipeline: Pipeline) -> list[str]:
     return [policy.name for policy in policies(given, pipeline)]
 
 
+DECLARED = ("defs-without-gate", "defs-without-refit", "defs")
+
+
 def test_the_ends_of_the_scale_are_always_there(weekly: Pipeline, tmp_path: Path) -> None:
     assert names(["defs"], weekly) == ["never", "weekly", "defs"]
     assert names(["weekly", "never", "defs", "defs"], weekly) == ["never", "weekly", "defs"]
@@ -38,12 +41,13 @@ def test_the_ends_of_the_scale_are_always_there(weekly: Pipeline, tmp_path: Path
 def test_without_a_name_all_are_compared(weekly: Pipeline) -> None:
     assert names([], weekly) == [
         *("never", "weekly", "every:3", "auc:.02", "psi:.1", "calibration"),
-        *("defs-without-gate", "defs"),
+        *("defs-without-gate", "defs-without-refit", "defs"),
     ]
 
 
-def test_only_the_declared_policy_has_a_gate(weekly: Pipeline) -> None:
-    assert [one.name for one in policies([], weekly) if one.gated] == ["defs"]
+def test_only_the_declared_policy_has_a_gate_with_or_without_a_refit(weekly: Pipeline) -> None:
+    gated = {one.name: one.refits for one in policies([], weekly) if one.gated}
+    assert gated == {"defs-without-refit": False, "defs": True}
 
 
 def test_numbers_are_the_users_own(weekly: Pipeline) -> None:
@@ -89,7 +93,7 @@ def test_the_calendar_policies_count_closed_partitions(compared: Told) -> None:
     assert every == [event.tick.key for event in compared.found.results[0].course.events]
 
 
-@pytest.mark.parametrize("name", ["auc:.02", "psi:.1", "calibration", "defs-without-gate", "defs"])
+@pytest.mark.parametrize("name", ["auc:.02", "psi:.1", "calibration", *DECLARED])
 def test_a_changed_world_is_noticed(name: str, compared: Told) -> None:
     from ml_assets_tests.backtest.world import CHANGED
 

@@ -724,6 +724,9 @@ def test_a_retraining_that_nobody_judged_counts_as_not_promoted() -> None:
     loop.go_to(90)
     assert loop.evaluate(alarm("calibration", 90)).cause == "breaker"
     loop.judge("calibration-2013-07-01", promoted=True)
+    # It went live just now.
+    assert loop.evaluate(alarm("calibration", 90)).reason.startswith("In cooldown until")
+    loop.wait(days=loop.policy.cooldown_days)
     assert loop.evaluate(alarm("calibration", 90)).action == "retrain"
 
 
@@ -812,6 +815,20 @@ def test_the_cooldown_counts_from_the_end_of_the_training() -> None:
     loop.now = until - timedelta(seconds=1)
     assert loop.evaluate(alarm("calibration", 19)).action == "hold"
     loop.now = until
+    assert loop.evaluate(alarm("calibration", 19)).action == "retrain"
+
+
+def test_a_model_that_went_live_starts_the_cooldown_though_its_run_failed_afterwards() -> None:
+    """Its champion is of today's code, so that no second attempt follows."""
+    loop = at_day(0)
+    loop.unscorable = changed_to("c0de")
+    loop.retrain(status="failed", promoted=True)
+    loop.unscorable = None
+    loop.go_to(20)
+    held = loop.evaluate(alarm("calibration", 19))
+    assert held.until == START + timedelta(days=28, hours=1)
+    assert held.reason.startswith("In cooldown until 2013-06-29, 28 days after code-c0de succeeded")
+    loop.go_to(29)
     assert loop.evaluate(alarm("calibration", 19)).action == "retrain"
 
 
@@ -1053,10 +1070,17 @@ def test_a_new_episode_keeps_every_limit_whatever_the_ledgers_say(
         assert not any(one.episode in opened and one.episode.startswith(code) for one in trained)
     else:
         assert history.unscorable is None
-        assert all(one.last_seen + timedelta(days=policy.cooldown_days) <= now for one in trained)
+        cooldown = timedelta(days=policy.cooldown_days)
+        assert all(moment + cooldown <= now for moment in ends(history))
     since = now - timedelta(days=policy.budget.days)
     paid = [moment for name, moment in opened.items() if not name.startswith("challenger")]
     assert sum(moment > since for moment in paid) < policy.budget.retrains
+
+
+def ends(history: History) -> list[datetime]:
+    """Return when trainings succeeded and models went live."""
+    succeeded = [one.last_seen for one in history.attempts if one.status == "succeeded"]
+    return [*succeeded, *(one.at for one in history.outcomes if one.promoted)]
 
 
 def looks(decision: Decision, waiting: Waiting | None) -> bool:

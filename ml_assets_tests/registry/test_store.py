@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,6 +175,37 @@ def test_a_server_that_is_not_there_is_an_error_at_once() -> None:
     assert time.monotonic() - begun < 10
 
 
-def test_an_error_of_the_caller_passes_unchanged(tracking_uri: str) -> None:
-    with pytest.raises(ValueError, match="mine"), connected(tracking_uri):
-        raise ValueError("mine")
+@pytest.mark.parametrize(
+    ("scheme", "module", "distribution"),
+    [
+        ("postgresql+psycopg2", "psycopg2", "psycopg2-binary"),
+        ("mysql", "MySQLdb", "mysqlclient"),
+        ("mysql+pymysql", "pymysql", "pymysql"),
+    ],
+)
+def test_a_driver_that_is_not_installed_is_named_with_what_brings_it(
+    scheme: str, module: str, distribution: str
+) -> None:
+    if find_spec(module):
+        pytest.skip(f"{module} is installed")
+    with pytest.raises(TrackingError) as found, connected(f"{scheme}://me:secret@127.0.0.1:1/x"):
+        pass
+    assert found.value.fact == (
+        f"The driver of the MLflow store {scheme}://me:***@127.0.0.1:1/x cannot be imported:"
+        f" No module named '{module}'."
+    )
+    assert f"`pip install '{distribution}'`" in found.value.hint
+
+
+def test_a_driver_that_nobody_knows_is_told() -> None:
+    with (
+        pytest.raises(TrackingError, match=r"does not know: .*mysql\.notthere"),
+        connected("mysql+notthere://me:secret@127.0.0.1:1/x"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), ModuleNotFoundError("mine", name="mine")])
+def test_an_error_of_the_caller_passes_unchanged(tracking_uri: str, error: Exception) -> None:
+    with pytest.raises(type(error), match="mine"), connected(tracking_uri):
+        raise error

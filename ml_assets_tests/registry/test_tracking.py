@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,19 @@ def test_artifacts_go_below_the_given_root(tracking_uri: str, tmp_path: Path) ->
     root = tmp_path / "mlflow" / "artifacts" / "flights"
     assert [path.name for path in root.rglob("*") if path.is_file()] == ["report.html"]
     assert read_text(tracking_uri, handle.run_id, "report.html") == "<p>é</p>"
+
+
+def test_reading_an_artifact_leaves_nothing_behind(
+    tracking_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that is left on reads the records of its models every day."""
+    with flights_run(tracking_uri) as handle:
+        pass
+    log_text(tracking_uri, handle.run_id, "report.html", "<p>é</p>")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    read_text(tracking_uri, handle.run_id, "report.html")
+    assert [*(tmp_path / "temporary").iterdir()] == []
 
 
 def test_a_finished_run_takes_metrics_and_stays_finished(tracking_uri: str) -> None:

@@ -44,6 +44,14 @@ def test_months_are_refreshed_when_the_schedule_says_by_local_clocks(flights: Pi
     ]
 
 
+def test_no_search_begins_where_a_later_one_ended(flights: Pipeline) -> None:
+    """What flights declares was found on May to August, which a replay lives through."""
+    assert flights.declaration.model.tuning.start
+    lived = opened(flights).declaration.model
+    assert lived.tuning.start == {}
+    assert lived.tuning.trials == flights.declaration.model.tuning.trials
+
+
 def test_partitions_between_two_refreshes_come_together(flights: Pipeline) -> None:
     found = ticks(by_day(flights, "0 5 * * 1"), "2013-03-08", "2013-03-12")
     assert [tick.partitions for tick in found[1:]] == [
