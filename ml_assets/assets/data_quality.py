@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from ml_assets import clock
 from ml_assets.assets.monitors import check_result
+from ml_assets.assets.quality_numbers import numbers, plot
 from ml_assets.assets.reference import REFERENCE, ensure_reference
 from ml_assets.assets.shell import asset_key, lake_of
 from ml_assets.assets.slices import REFRESH_TAG, keys_of, run_id
@@ -23,8 +24,6 @@ from ml_assets.warehouse import ledger
 from ml_assets.warehouse.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from duckdb import DuckDBPyConnection
 
     from ml_assets.monitors.reference import Reference
@@ -42,7 +41,6 @@ HINTS = {
     " declare partitions.end.",
 }
 NOBODY = "no champion yet"
-HEAD = "| feature | missing | worst before | limit |\n|---|---:|---:|---:|"
 
 
 def data_quality_asset(pipeline: Pipeline) -> dg.AssetsDefinition:
@@ -79,12 +77,12 @@ def _judge(pipeline: Pipeline, context: dg.AssetExecutionContext) -> dg.Material
     held = unscorable(pipeline, settings)
     if held is not None:
         return _held(pipeline, context, champion[0], str(held))
-    newest = _newest(pipeline, context, *champion)
+    newest, everything = _looked(pipeline, context, *champion)
     for cause, found in newest.items():
         if found.verdict == "broken":
             context.log.error(f"{cause} in {found.period}: {found.reason}")
     return dg.MaterializeResult(
-        metadata={"model_version": champion[0], **_numbers(newest)},
+        metadata={"model_version": champion[0], **numbers(newest), **plot(everything)},
         check_results=[_checked(pipeline, cause, newest.get(cause)) for cause in CHECKS],
     )
 
@@ -113,10 +111,10 @@ def _champion(pipeline: Pipeline, settings: Settings) -> tuple[int, Reference] |
     return version.version, ensure_reference(pipeline, settings, version)
 
 
-def _newest(
+def _looked(
     pipeline: Pipeline, context: dg.AssetExecutionContext, version: int, reference: Reference
-) -> dict[str, Found]:
-    """Judge what is due, store it, and return what is found in the newest slices by cause."""
+) -> tuple[dict[str, Found], list[Found]]:
+    """Judge what is due and store it; return the newest slices' findings by cause, and all."""
     last = expected(pipeline, clock.now())
     with lake_of(context, pipeline).get_connection() as con:
         stored = Stored(ledger.current(con, pipeline.name))
@@ -139,13 +137,14 @@ def _newest(
                 run_id=run_id(context),
                 on_wait=context.log.info,
             )
-        newest = newest_windows(read_findings(con, pipeline, QUALITY))
+        everything = read_findings(con, pipeline, QUALITY)
+    newest = newest_windows(everything)
     # What broke is told when it is seen, also where a whole slice followed it meanwhile.
     if broken:
         newest[QUALITY] = broken[-1]
     # What is late is asked of the clock: what was stored of a history may have been closed since.
     newest.pop(FRESHNESS, None)
-    return newest if fresh is None else {**newest, FRESHNESS: fresh}
+    return newest if fresh is None else {**newest, FRESHNESS: fresh}, everything
 
 
 def _due(
@@ -190,23 +189,3 @@ def _passed(pipeline: Pipeline, cause: str, why: str) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR,
         description=why,
     )
-
-
-def _numbers(newest: Mapping[str, Found]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-    for cause, found in newest.items():
-        told |= {
-            f"{cause} period": found.period,
-            f"{cause} verdict": found.verdict,
-            f"{cause} reason": found.reason,
-        }
-    quality = newest.get(QUALITY)
-    if quality is not None and quality.statistic is not None and quality.threshold is not None:
-        lines = "\n".join(
-            f"| {one['feature']} | {one['share']:.1%} | {one['worst']:.1%} | {one['limit']:.1%} |"
-            for one in quality.details["features"]
-        )
-        told["statistic"] = dg.MetadataValue.float(quality.statistic)
-        told["threshold"] = dg.MetadataValue.float(quality.threshold)
-        told["nearest to their limits"] = dg.MetadataValue.md(f"{HEAD}\n{lines}")
-    return told

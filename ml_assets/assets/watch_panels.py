@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from ml_assets.tables.quality import QUALITY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -18,8 +20,20 @@ DAYS = 400
 
 
 def panels(found: Sequence[Found]) -> list[Panel]:
-    """Return loss, observed / expected, CUSUM and drift over the windows, oldest first."""
-    return [_loss(found), _ratio(found), _cusum(found), _drift(found)]
+    """Return what each monitor measured over the windows, oldest first."""
+    return [_loss(found), _ratio(found), _cusum(found), _drift(found), _missing(found)]
+
+
+def missing(found: Sequence[Found]) -> list[tuple[Found, float, float]]:
+    """Return the judged slices with the share that is missing in the worst feature, and its limit.
+
+    The worst is the one farthest beyond its limit, or nearest to it.
+    """
+    return [
+        (one, one.statistic, one.threshold)
+        for one in _of(found, QUALITY)
+        if one.statistic is not None and one.threshold is not None
+    ]
 
 
 def _loss(found: Sequence[Found]) -> Panel:
@@ -104,6 +118,28 @@ def _drift(found: Sequence[Found]) -> Panel:
         note="Population stability index, weighted by the features' importance.",
         keys=_keys(found, "drift"),
         own=_marks((one, one.statistic) for one in _of(found, "drift")),
+    )
+
+
+def _missing(found: Sequence[Found]) -> Panel:
+    from ml_assets.reports.watch import Mark, Panel
+
+    shown = missing(found)
+    return Panel(
+        name="Missing values",
+        note="Share without a value in the feature that comes nearest to its limit; dashed, the"
+        " limit, beyond which nothing is scored.",
+        keys=_keys(found, QUALITY),
+        own=[
+            Mark(
+                at=one.period,
+                value=share,
+                text=f"{one.details['features'][0]['feature']} {_told(one, share)}",
+                alarm=one.verdict == "broken",
+            )
+            for one, share, _ in shown
+        ],
+        limits=[[(one.period, limit) for one, _, limit in shown]],
     )
 
 

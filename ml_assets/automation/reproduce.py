@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ml_assets.assets.train import code_versions, read_at, train_again
+from ml_assets.assets.train import TRAINING_CODE, code_versions, read_at, train_again
 from ml_assets.errors import MLAssetsError, StorageError, TrackingError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def reproduce(pipeline: Pipeline, settings: Settings, version: Version) -> Repro
     try:
         rebuilt, digest = _retrain(pipeline, settings, record)
     except StorageError as error:
-        return _failed(version, str(error), reasons, gone=True)
+        return _failed(version, str(error), [_unread(record), *reasons], gone=True)
     except MLAssetsError as error:
         return _failed(version, str(error), reasons)
     except duckdb.BinderException as error:
@@ -85,6 +85,12 @@ def _failed(version: Version, why: str, reasons: list[str], *, gone: bool = Fals
     return Reproduction(
         version, identical=False, model_hash=None, reasons=[why, *reasons], gone=gone
     )
+
+
+def _unread(record: TrainingRecord) -> str:
+    """Name the tables that the model was made of at its snapshot."""
+    tables = sorted(name for name in record.code_versions if name != TRAINING_CODE)
+    return f"cannot be read as of snapshot {record.snapshot_id}: {', '.join(tables)}"
 
 
 def _retrain(pipeline: Pipeline, settings: Settings, record: TrainingRecord) -> tuple[str, str]:

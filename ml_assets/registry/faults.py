@@ -31,12 +31,23 @@ _MESSAGES = (
         "Free some space and start again; what was committed before is intact.",
     ),
     (
+        "can't load plugin",
+        "The MLflow store {store} is of a kind that SQLAlchemy does not know: {reason}.",
+        "Correct the tracking URI, as in postgresql+psycopg://, or install what brings that kind.",
+    ),
+    (
         "not a database|malformed",
         "The MLflow store {store} is damaged or no SQLite file: {reason}.",
         "Restore a backup, or move the file away to begin a new store.",
     ),
 )
 _REVISION = re.compile(r"found version (\w+)|Can't locate revision identified by '(\w+)'")
+_DISTRIBUTIONS = {
+    "MySQLdb": "mysqlclient",
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+}
+"""Modules of drivers that are installed under another name."""
 
 
 @contextmanager
@@ -46,6 +57,10 @@ def plain_faults(tracking_uri: str) -> Iterator[None]:
         yield
     except _store_errors() as error:
         raise tracking_error(error, tracking_uri) from error
+    except ImportError as error:
+        if not _lacks_driver(tracking_uri):
+            raise
+        raise _driver_error(error, tracking_uri) from error
 
 
 def tracking_error(error: Exception, tracking_uri: str) -> TrackingError:
@@ -65,6 +80,30 @@ def tracking_error(error: Exception, tracking_uri: str) -> TrackingError:
 def shown(tracking_uri: str) -> str:
     """Return the URI as a message may show it: a local path bare, a password hidden."""
     return re.sub(r"(://[^:/@]+):[^@]*@", r"\1:***@", tracking_uri).removeprefix("sqlite:///")
+
+
+def _lacks_driver(tracking_uri: str) -> bool:
+    """Whether the database driver that the URI names cannot be imported."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        make_url(tracking_uri).get_dialect().import_dbapi()
+    except ImportError:
+        return True
+    except SQLAlchemyError:
+        return False
+    return False
+
+
+def _driver_error(error: ImportError, tracking_uri: str) -> TrackingError:
+    module = (error.name or "").partition(".")[0]
+    install = f"`pip install '{_DISTRIBUTIONS.get(module, module)}'`" if module else "pip"
+    return TrackingError(
+        f"The driver of the MLflow store {shown(tracking_uri)} cannot be imported:"
+        f" {_first_line(str(error))}.",
+        f"Install it with {install}, or let MLFLOW_TRACKING_URI name one that is installed.",
+    )
 
 
 def _schema_error(revision: str, store: str) -> TrackingError:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 CUTOFFS, FEWEST = 3, 2
 LARGE = 500_000
-"""Rows that CUTOFFS slices hold together, beyond which FEWEST moments do: so many rows lie around
-each that a leak shows as surely, and the check stays at seconds while the data grows."""
+"""Rows that CUTOFFS slices hold together, beyond which FEWEST moments do, so that the check stays
+at seconds while the data grows. A leak that every slice has shows as surely in so many rows."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,16 @@ def test_a_columns_rules_and_unit_are_shown(shop_as_built: Sandbox) -> None:
     assert columns["shop"].constraints.nullable is False
 
 
+def test_a_raw_columns_words_and_unit_are_shown(shop: Sandbox) -> None:
+    said = {"type": "INTEGER", "unit": "EUR", "description": "Price; as the shop says."}
+    shop.declare(lambda declared: declared["raw"]["orders"]["columns"].update(amount=said))
+    node = shop.pipeline.node("raw.orders")
+    columns = {column.name: column for column in column_schema(node, None).columns}
+    assert columns["amount"].description == "Price [EUR]; as the shop says."
+    assert columns["amount"].constraints.nullable
+    assert columns["shop"].description is None
+
+
 @pytest.mark.parametrize(
     ("said", "unit", "shown"),
     [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 
 from ml_assets import clock
+from ml_assets.assets.watch_panels import panels
+from ml_assets.monitors.sparklines import BLOCKS
 from ml_assets.registry.references import read_reference
 from ml_assets.tables.findings import read_findings
 from ml_assets.tables.plan import Stored
@@ -136,6 +139,25 @@ def test_what_was_found_is_stored_with_its_numbers(
     assert told["data_quality verdict"] == "broken"
     assert told["statistic"] == newest.statistic
     assert "| temperature | " in str(told["nearest to their limits"])
+
+
+def test_a_month_beyond_its_limit_stands_out_in_both_plots(
+    broken_as_built: tuple[Finished, dg.ExecuteInProcessResult],
+) -> None:
+    mine, result = broken_as_built
+    told = str(metadata(result, QUALITY)["missing values"])
+    assert "from 2013-01 to 2013-03" in told
+    [heights] = re.findall(r"`(.+)`", told)
+    assert (len(heights), heights[-1]) == (len(MONTHS), BLOCKS[-1])
+    assert BLOCKS[-1] not in heights[:-1]
+    assert told.endswith("Beyond it: 2013-03.")
+    panel = panels([*said(mine).values()])[-1]
+    assert [(mark.at, mark.alarm) for mark in panel.own] == [
+        ("2013-01", False),
+        ("2013-02", False),
+        ("2013-03", True),
+    ]
+    assert panel.own[-1].text.startswith("temperature 0.")
 
 
 def test_a_backfill_of_an_old_month_does_not_turn_the_check_green(broken: Finished) -> None:

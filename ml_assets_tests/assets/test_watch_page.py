@@ -61,7 +61,7 @@ def test_it_says_what_the_tables_say(decided: Finished) -> None:
 
 def test_panels_show_each_window_once_in_time_order(decided: Finished) -> None:
     found = stored(decided)
-    loss, ratio, cusum, drift = panels(found)
+    loss, ratio, cusum, drift, _ = panels(found)
     (window,) = {one.period for one in found if one.cause == "drift"}
     assert [mark.at for mark in drift.own] == [window]
     assert [*loss.keys] == [*ratio.keys] == [window]
@@ -76,6 +76,17 @@ def test_a_window_is_an_alarm_where_it_lies_beyond_the_lines(decided: Finished) 
     (value,), ((_, low),), ((_, high),) = ratio.own, *ratio.limits
     assert low < 1 < high
     assert (not low <= value.value <= high) == value.alarm
+
+
+def test_missing_values_are_shown_of_every_month_below_their_limits(decided: Finished) -> None:
+    missing = panels(stored(decided))[-1]
+    assert [*missing.keys] == ["2013-01", "2013-02", "2013-03"]
+    (limits,) = missing.limits
+    for mark, key, (at, limit) in zip(missing.own, missing.keys, limits, strict=True):
+        assert mark.at == at == key
+        assert (mark.value < limit, mark.alarm) == (True, False)
+    page = decided.settings.data / "reports" / "flights_loop.html"
+    assert "<figcaption>Missing values</figcaption><svg" in page.read_text(encoding="utf-8")
 
 
 def test_days_and_windows_of_long_histories_are_the_newest(decided: Finished) -> None:

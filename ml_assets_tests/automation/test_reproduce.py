@@ -12,6 +12,7 @@ import pytest
 from ml_assets.automation.reproduce import Reproduction, find_version, reproduce
 from ml_assets.errors import TrackingError
 from ml_assets.registry.record import read_record
+from ml_assets.tables.freshness import training_inputs
 from ml_assets.warehouse.snapshots import maintain
 from ml_assets_tests.sandbox import ignore_waiting, refresh
 
@@ -117,9 +118,24 @@ def test_an_expired_snapshot_is_gone(mine: Finished) -> None:
     change_record(mine, lambda record: record.update(snapshot_id=3))
     found = reproduced(mine)
     assert (found.identical, found.model_hash) == (False, None)
-    first, second = found.lines()[:2]
+    first, second, third = found.lines()
     assert first == "gone: flights version 1 cannot be rebuilt"
     assert second.startswith("Snapshot 3 of flights has expired; kept are snapshots ")
+    tables = sorted(node.dotted for node in training_inputs(mine.box.pipeline))
+    assert {"raw.flights", "cleaned.arrivals", "features.history"} <= {*tables}
+    assert third == f"cannot be read as of snapshot 3: {', '.join(tables)}"
+
+
+def test_the_tables_of_a_snapshot_that_is_not_there_are_named(mine: Finished) -> None:
+    """Those of then: a table that was renamed since goes by its old name."""
+    change_record(mine, lambda record: record.update(snapshot_id=9999))
+    change_record(mine, lambda record: record["code_versions"].update({"features.former": "0"}))
+    found = reproduced(mine)
+    assert found.gone
+    assert found.reasons[0].startswith("flights has no snapshot 9999; the newest is ")
+    assert found.reasons[1].startswith("cannot be read as of snapshot 9999: cleaned.air")
+    assert "features.former" in found.reasons[1]
+    assert "training" not in found.reasons[1]
 
 
 def test_a_version_is_found_by_alias_and_number(finished: Finished) -> None:

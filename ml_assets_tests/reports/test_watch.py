@@ -44,6 +44,14 @@ def dots(svg: str, kind: str) -> int:
     return sum(one.get("class") == f"dot-{kind}" for one in ET.fromstring(svg).iter("circle"))
 
 
+def test_what_nothing_was_judged_of_yet_is_told_instead_of_an_empty_table() -> None:
+    """As on the day a version goes live."""
+    told = "No window of what is live has been judged yet."
+    assert told in page(verdicts=[])
+    assert "Newest window that could be judged" not in page(verdicts=[])
+    assert told not in page()
+
+
 def test_every_window_is_a_dot_and_those_in_alarm_stand_out() -> None:
     svg = str(draw(panel()))
     assert (dots(svg, "model"), dots(svg, "alarm")) == (2, 1)
