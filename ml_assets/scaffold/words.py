@@ -40,6 +40,7 @@ def words(draft: Draft) -> Mapping[str, Any]:
         **_model(draft),
         **_partitions(draft),
         **_sql(draft),
+        "raw": _raw,
         "contract": lambda column: _contract(draft, column),
         "feature": _feature,
         "known": f"When the target was known: {_after(draft)}.",
@@ -130,6 +131,10 @@ def _selected(draft: Draft) -> list[str]:
     local = f"timezone({ZONE}, {bare(draft.time.name)})"
     made = [f"{part.part}({local})::TINYINT AS {part.name}" for part in draft.made]
     return [*(bare(column.name) for column in draft.features), *made]
+
+
+def _raw(column: Column) -> dict[str, object]:
+    return {"type": column.delivered, "description": _described(column)}
 
 
 def _contract(draft: Draft, column: Column) -> dict[str, object]:

@@ -62,7 +62,8 @@ class RawTable:
     source: dict[str, object]
     """Where the rows come from; `kind` says how the other keys are read."""
     columns: Columns
-    """Columns that are loaded: name to type. Others are reported and left alone."""
+    """Columns that are loaded: name to type, unit and description. Others are reported and left
+    alone."""
     time: str | None = None
     """SQL expression over the columns that places a row in a partition; a DATE or TIMESTAMP is
     local to the pipeline's time zone. Without it the table is static and loaded whole."""

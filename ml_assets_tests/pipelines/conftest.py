@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_assets.component.folder import load_folder
-from ml_assets_tests.sandbox import FOLDERS, Sandbox, build_all
+from ml_assets_tests.sandbox import FOLDERS, Sandbox, build_all, example
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from duckdb import DuckDBPyConnection
 
     from ml_assets.tables.pipeline import Pipeline
 
@@ -41,3 +43,16 @@ def whole_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Pipeline], S
 def whole(pipeline: Pipeline, whole_of: Callable[[Pipeline], Sandbox]) -> Sandbox:
     """The lake of `pipeline`, complete."""
     return whole_of(pipeline)
+
+
+@pytest.fixture(scope="module")
+def flights() -> Pipeline:
+    """The flights pipeline."""
+    return load_folder(example("flights"))
+
+
+@pytest.fixture(scope="module")
+def con(flights: Pipeline, whole_of: Callable[[Pipeline], Sandbox]) -> Iterator[DuckDBPyConnection]:
+    """A connection to the lake with all flights."""
+    with whole_of(flights).lake() as connection:
+        yield connection

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ml_assets.sql.lineage import column_lineage
 from ml_assets.sql.rules import row_rules
-from ml_assets.sql.tables import CleanedTable, FeatureTable, RawTable
+from ml_assets.sql.tables import CleanedTable, FeatureTable
 from ml_assets.tables.spine import feature_names
 from ml_assets.tables.visibility import lookback
 
@@ -20,8 +20,7 @@ def test_tables_and_columns_are_described(pipeline: Pipeline) -> None:
         f"{node.dotted}.{name}"
         for node in pipeline.nodes.values()
         for name, column in node.declared.columns.items()
-        # Raw columns are the source's; what they mean is said where they are cleaned.
-        if not column.description and not isinstance(node.declared, RawTable)
+        if not column.description
     ]
     assert silent == []
 

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ml_assets.component.folder import load_folder
+from ml_assets.tables.spine import feature_names
 from ml_assets.tables.summary import table_metadata
 from ml_assets_tests.sandbox import example
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from duckdb import DuckDBPyConnection
 
     from ml_assets.tables.pipeline import Pipeline
-    from ml_assets_tests.sandbox import Sandbox
 
-FLIGHTS = example("flights")
+# Without the folder nothing here is collected.
+example("flights")
+MANY = 2_512 // 50
+"""Flights without a tail number that are more than chance: a fiftieth of them."""
 pytestmark = pytest.mark.slow
 
 DIRT = [
@@ -48,19 +48,6 @@ DIRT = [
 ]
 
 
-@pytest.fixture(scope="module")
-def flights() -> Pipeline:
-    """The flights pipeline."""
-    return load_folder(FLIGHTS)
-
-
-@pytest.fixture(scope="module")
-def con(flights: Pipeline, whole_of: Callable[[Pipeline], Sandbox]) -> Iterator[DuckDBPyConnection]:
-    """A connection to the lake with all flights."""
-    with whole_of(flights).lake() as connection:
-        yield connection
-
-
 def one(con: DuckDBPyConnection, sql: str) -> object:
     """Return the only value that `sql` answers."""
     ((value,),) = con.execute(sql).fetchall()
@@ -86,12 +73,34 @@ def test_unknown_planes_are_flagged_and_mostly_of_two_airlines(con: DuckDBPyConn
 
 
 def test_flights_without_a_tail_number_are_cancelled(con: DuckDBPyConnection) -> None:
-    """So its absence would tell the label, and is no feature."""
+    """So its absence would tell the outcome, and is no feature."""
     assert (
         one(con, "SELECT count(*) FROM flights.cleaned.departures WHERE tail_number IS NULL") == 0
     )
     columns = con.execute("DESCRIBE flights.features.aircraft").fetchall()
     assert "tail_number" not in {row[0] for row in columns}
+
+
+def test_no_feature_tells_which_flights_have_no_tail_number(
+    flights: Pipeline, con: DuckDBPyConnection
+) -> None:
+    """What many of them have in a feature, also NULL, most others have of it as well."""
+    telling, judged = [], set[str]()
+    for node in flights.features:
+        rows = con.execute(
+            f"SELECT f.*, (tail_number IS NULL)::INTEGER AS unnamed FROM flights.{node.dotted} AS f"
+            " JOIN flights.cleaned.schedule USING (flight_date, carrier, flight_number, origin)"
+        ).to_arrow_table()
+        for name in {*node.types} & {*feature_names(flights)} - judged:
+            judged.add(name)
+            shares = rows.group_by(name).aggregate([("unnamed", "sum"), ("unnamed", "mean")])
+            telling += [
+                (name, one[name], one["unnamed_mean"])
+                for one in shares.to_pylist()
+                if one["unnamed_sum"] > MANY and one["unnamed_mean"] > 0.6
+            ]
+    assert telling == []
+    assert judged == {*feature_names(flights)}
 
 
 def test_the_impossible_wind_is_rejected_with_its_value(con: DuckDBPyConnection) -> None:

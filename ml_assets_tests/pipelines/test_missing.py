@@ -36,7 +36,7 @@ def test_a_pipelines_folder_can_be_deleted(gone: str, tmp_path: Path) -> None:
         copy(name, tmp_path)
     shutil.rmtree(tmp_path / PIPELINES.relative_to(REPOSITORY) / gone)
     collected = python(tmp_path, "-m", "pytest", "--co", "-q")
-    assert f"test_{gone}.py" not in collected
+    assert f"pipelines/test_{gone}" not in collected
     assert "test_missing.py" in collected
     python(tmp_path, "-m", "pytest", "-q", *TESTS)
     python(tmp_path, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml")

@@ -122,7 +122,6 @@ def test_what_was_written_fits_the_schema_and_the_rules_of_the_house(box: Sandbo
     assert all(
         column.description
         for node in pipeline.nodes.values()
-        if node.layer != "raw"
         for column in node.declared.columns.values()
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import chdir
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -120,6 +121,19 @@ def test_any_order_gives_the_whole(
     box = shop_as_built.copy(tmp_path_factory.mktemp("order") / "box")
     with box.lake() as con:
         assert built_in_order(con, box.pipeline, chosen) == whole_shop
+
+
+@pytest.mark.slow
+def test_a_mixed_order_gives_the_whole_sample(
+    sample_as_built: Sandbox, whole_sample: dict[str, str], tmp_path: Path
+) -> None:
+    """One drawn order per table; `longest` proves more of them."""
+    generator = random.Random(0)
+    chosen = [generator.sample(flights.MONTHS, len(flights.MONTHS)) for _ in range(12)]
+    assert len({*map(tuple, chosen)}) > 3
+    box = sample_as_built.copy(tmp_path / "box")
+    with box.lake() as con:
+        assert built_in_order(con, box.pipeline, chosen) == whole_sample
 
 
 @pytest.mark.longest

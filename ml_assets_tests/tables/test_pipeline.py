@@ -114,6 +114,8 @@ def test_the_code_version_is_of_what_is_stored(box: Sandbox) -> None:
     before = {node.dotted: node.code_version for node in box.pipeline.nodes.values()}
     box.declare(lambda d: d["cleaned"]["orders"].update(description="!", limits={"rejected": 0.5}))
     box.declare(lambda d: d["raw"]["orders"].update(description="!"))
+    told = {"type": "INTEGER", "unit": "EUR", "description": "!"}
+    box.declare(lambda d: d["raw"]["orders"]["columns"].update(amount=told))
     box.declare(lambda d: d["features"]["orders"].update(lookback="15 days"))
     after = {node.dotted: node.code_version for node in box.pipeline.nodes.values()}
     assert {name for name in before if before[name] != after[name]} == {"features.orders"}

@@ -9,8 +9,9 @@ WITH flights AS (
         tail_number,
         scheduled_departure,
         scheduled_departure - INTERVAL 2 HOUR AS prediction_time,
-        -- Without a tail number there is no plane to follow.
-        CASE WHEN tail_number IS NOT NULL THEN row_number() OVER (
+        -- Only cancelled flights lack a tail number: they get the leg that every plane's first
+        -- flight of a day has, so that no value of their own tells the outcome.
+        CASE WHEN tail_number IS NULL THEN 1 ELSE row_number() OVER (
             PARTITION BY tail_number, flight_date
             ORDER BY scheduled_departure, carrier, flight_number, origin
         ) END AS leg
