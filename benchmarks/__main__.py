@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def _bench(console: Console, folder: Path, scales: list[int], repeat: int, *, qu
         console.print(report.growths([_growth(console, folder, name) for name in PIPELINES]))
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     console.print(f"Load of this machine ({os.cpu_count()} processors) over 1, 5, 15 min: {load}.")
+    if fault := report.different_work(pairs):
+        sys.exit(fault)
 
 
 def _pair(console: Console, made: Sandbox, scale: int, repeat: int) -> Pair:

@@ -1,6 +1,7 @@
 """The floor: raw files to metrics in one plain script, with the pipeline's SQL and training.
 
-No Dagster, no lake, no MLflow, no checks: every SELECT runs once over the whole history.
+No Dagster, no lake, no MLflow, no checks: files are read by `read_csv` with the declared types, and
+every SELECT runs once over the whole history.
 Run as `python -m benchmarks.floor run|month <folder of the pipeline> <result file>`: all up to the
 metrics; or all partitions but the last, then this one with its scores, statistics and decision.
 """

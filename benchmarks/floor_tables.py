@@ -1,4 +1,4 @@
-"""The tables of the floor: the pipeline's SELECTs over plain tables in memory."""
+"""The tables of the floor: files read as they are, the pipeline's SELECTs over tables in memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml_assets.sources.load import load
+from benchmarks.floor_sources import delivered
 from ml_assets.sql import windows
 from ml_assets.sql.names import literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable, RawTable
-from ml_assets.tables.sources import source_of
 from ml_assets.tables.visibility import visible
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ class FloorTables:
         """Make a table whole, over the partitions `keys` of what the sources deliver."""
         self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified(node.layer)}")
         if isinstance(node.declared, RawTable):
-            rows = self._loaded(node, self.pipeline.partitions.window(*keys))
-            self._store(node, f"{rows} WHERE {_among(keys)}" if node.partitioned else rows)
+            with self._loaded(node, self.pipeline.partitions.window(*keys)) as rows:
+                self._store(node, f"{rows} WHERE {_among(keys)}" if node.partitioned else rows)
             return
         with self._driving(node):
             self._store(node, self._selected(node, self._select(node)))
@@ -49,8 +48,8 @@ class FloorTables:
         if not node.partitioned:
             return
         if isinstance(node.declared, RawTable):
-            rows = self._loaded(node, window)
-            self.con.execute(f"INSERT INTO {target} {rows} WHERE {_among([key])}")
+            with self._loaded(node, window) as rows:
+                self.con.execute(f"INSERT INTO {target} {rows} WHERE {_among([key])}")
             return
         with visible(self.con, self.pipeline, node, window):
             own = windows.own(self._select(node), node.declared.time)
@@ -59,16 +58,14 @@ class FloorTables:
     def _store(self, node: Node, rows: str) -> None:
         self.con.execute(f"CREATE TABLE {qualified(self.pipeline.name, *node.name)} AS {rows}")
 
-    def _loaded(self, node: Node, window: Window) -> str:
-        """Read the source and return the SELECT of its rows, at least those of the window."""
-        if not isinstance(node.declared, RawTable):
-            raise TypeError(f"{node.dotted} is no raw table")
+    @contextmanager
+    def _loaded(self, node: Node, window: Window) -> Iterator[str]:
+        """Yield the SELECT of what the source delivers, at least the rows of the window."""
         spans = [(window.start, window.end)] if node.partitioned else None
-        source = source_of(node)
-        loaded = load(self.con, source, node.declared, node.dotted, "_loaded", spans)
         local = f"timezone({windows.ZONE}, {windows.as_instant(node.declared.time or 'NULL')})"
         key = self.pipeline.partitions.key_sql(local) if node.partitioned else "NULL::VARCHAR"
-        return f"FROM (SELECT *, {key} AS _partition FROM temp.{quote(loaded.kept)})"
+        with delivered(self.con, node, spans) as relation:
+            yield f"FROM (SELECT *, {key} AS _partition FROM {relation})"
 
     def _select(self, node: Node) -> str:
         if node.select is None:

@@ -68,6 +68,14 @@ def comparison(pairs: Iterable[Pair]) -> Table:
     return table
 
 
+def different_work(pairs: Iterable[Pair]) -> str | None:
+    """Say at which scales the ratios mean nothing, because the two trained different models."""
+    found = ", ".join(f"{pair.scale}x" for pair in pairs if not pair.same_model)
+    if not found:
+        return None
+    return f"Floor and pipeline trained different models at {found}: they did not do the same work."
+
+
 def parts(pairs: list[Pair]) -> Table:
     """Return where the pipeline's time goes, wall and CPU, the largest part first."""
     found = []

@@ -28,7 +28,7 @@ PARTS = {
     "write Parquet": ["tables.store._replace"],
     "content hash": ["warehouse.slices.content_hashes"],
     "ledger": ["warehouse.ledger.current", "warehouse.ledger.record"],
-    "commit": ["warehouse.commit._transaction"],
+    "commit": ["warehouse.commit._attempt"],
     "time travel": ["tables.time_travel.travel"],
     "read the training set": ["assets.train.read_at"],
     "tune": ["ml.tune.tune"],
