@@ -32,7 +32,7 @@ test: $(VENV)/dev.stamp ## Run the tests
 	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "not slow and not longest" --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 slow: $(VENV)/dev.stamp ## Run the proofs that take long: kill -9, whole-year checks, concurrency
-	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m slow --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations 25
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -m "slow and not longest" --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations 25
 
 longest: $(VENV)/dev.stamp ## Run the proofs that take longest, before a release
 	@OMP_WAIT_POLICY=passive KILLS=20 CUTOFFS=25 $(BIN)/python -m pytest -m "longest or slow" -o faulthandler_timeout=7200 --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations 25

@@ -120,6 +120,7 @@ def test_windows_of_other_weeks_alarm_at_about_the_set_rate(halves: list[Halves]
     assert any(any(found["drift"]) for found in both)
 
 
+@pytest.mark.longest
 def test_windows_of_weeks_drawn_by_lot_alarm_at_about_the_set_rate(
     drawn_halves: list[Halves],
 ) -> None:

@@ -63,4 +63,7 @@ def test_a_model_is_rebuilt_or_the_answer_says_why_not(tmp_path: Path) -> None:
     assert gone.code == 1
     assert gone.out.startswith("gone: shop version 3 cannot be rebuilt")
     assert "has expired" in gone.out
+    assert re.search(
+        r"^cannot be read as of snapshot \d+: .*features\.orders", gone.out, re.MULTILINE
+    )
     assert "Traceback" not in gone.text

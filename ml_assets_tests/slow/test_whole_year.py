@@ -6,17 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from scipy.special import expit, logit
 from scipy.stats import binomtest
 
 from ml_assets import clock
 from ml_assets.assets.train import read_at
 from ml_assets.loop.gate import judge
-from ml_assets.loop.paired import Comparison
 from ml_assets.ml import metrics, split
-from ml_assets.ml.training_table import CLUSTER, labels
+from ml_assets.ml.training_table import labels
 from ml_assets.ml.walk import Walk, walk
 from ml_assets.registry.package import load_native
 from ml_assets.registry.record import read_record
@@ -26,14 +23,22 @@ from ml_assets_tests.assets.running import prove
 from ml_assets_tests.finished import Finished
 from ml_assets_tests.loop.test_gate import SOUND, SPEC
 from ml_assets_tests.sandbox import Sandbox, build_all, example
+from ml_assets_tests.slow.answered import answered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
+
+    from ml_assets.loop.criterion import Criterion
+    from ml_assets.loop.gate import Verdict
     from ml_assets.ml.training_table import Floats
     from ml_assets.tables.pipeline import Pipeline
 
-FOUR_WEEKS = 28
+MORE, FAR_MORE = 0.04, 0.5
+"""Shares of a prediction's error that a better model's log odds take back."""
+WORSE, BLUR = "LGA", 0.8
+SLICE = f"origin={WORSE}"
 TESTED = [f"2013-{month:02d}" for month in range(4, 13)]
 
 
@@ -102,34 +107,65 @@ def test_the_gate_promotes_what_differs_by_noise_only_at_the_nominal_rate(
     tested: dict[str, tuple[pa.Table, Floats]],
 ) -> None:
     """Two answers to four weeks of real flights in a row, each with luck of its own and by day."""
-    rows = pa.concat_tables([rows for rows, _ in tested.values()])
-    odds = logit(np.concatenate([predicted for _, predicted in tested.values()]))
-    truth, origin = labels(rows), np.array(rows["origin"].to_pylist())
-    _, day = np.unique(rows[CLUSTER].to_numpy(), return_inverse=True)
-    rng = np.random.default_rng(0)
+    rows, rng = answered([*tested.values()]), np.random.default_rng(0)
 
     def promoted() -> bool:
-        first = rng.integers(0, day.max() - FOUR_WEEKS)
-        seen = (day >= first) & (day < first + FOUR_WEEKS)
-        clusters = day[seen] - first
-
-        def answers() -> Floats:
-            own, common = rng.standard_normal(len(clusters)), rng.standard_normal(FOUR_WEEKS)
-            return np.asarray(expit(odds[seen] + 0.15 * own + 0.08 * common[clusters]))
-
-        window = Comparison(
-            problem="binary",
-            label=truth[seen],
-            champion=answers(),
-            challenger=answers(),
-            clusters=clusters,
-            slices={"origin": origin[seen]},
-        )
-        return judge(window, SOUND, SPEC).passed
+        weeks = rows.weeks(rng)
+        return judge(weeks.compared(weeks.luck(rng), weeks.luck(rng)), SOUND, SPEC).passed
 
     passed = sum(promoted() for _ in range(1000))
     interval = binomtest(passed, 1000).proportion_ci(0.95)
     assert interval.low <= 1 - SPEC.confidence <= interval.high < 0.10, interval
+
+
+@pytest.mark.slow
+def test_the_gate_promotes_what_is_better_by_three_standard_errors(
+    tested: dict[str, tuple[pa.Table, Floats]],
+) -> None:
+    """The challenger knows a little more of each flight, and has luck of its own and by day.
+
+    Of days drawn from all, its gain over the predictions as they are is three times what it differs
+    by from trial to trial, which is its paired standard error by day.
+    """
+    rows, rng = answered([*tested.values()]), np.random.default_rng(1)
+
+    def trial() -> Verdict:
+        days = rows.days(rng)
+        better = days.knowing(MORE) + days.luck(rng)
+        return judge(days.compared(0.0, better), SOUND, SPEC)
+
+    verdicts = [trial() for _ in range(1000)]
+    gains = [verdict.reasons[0].numbers["gain"] for verdict in verdicts]
+    assert 3.0 <= np.mean(gains) / np.std(gains) <= 3.3
+    passed = sum(verdict.passed for verdict in verdicts)
+    interval = binomtest(passed, len(verdicts)).proportion_ci(0.95)
+    assert passed >= 0.9 * len(verdicts), interval
+
+
+@pytest.mark.slow
+def test_the_gate_stops_what_is_better_overall_and_worse_at_one_airport(
+    tested: dict[str, tuple[pa.Table, Floats]],
+) -> None:
+    """The challenger knows far more, but guesses at La Guardia: a tenth more loss there."""
+    rows, rng = answered([*tested.values()]), np.random.default_rng(2)
+
+    def trial() -> dict[str, Criterion]:
+        weeks = rows.weeks(rng)
+        guess = BLUR * rng.standard_normal(len(weeks.label))
+        better = np.where(weeks.origin == WORSE, guess, weeks.knowing(FAR_MORE)) + weeks.luck(rng)
+        verdict = judge(weeks.compared(0.0, better), SOUND, SPEC)
+        found = {reason.name: reason for reason in verdict.reasons}
+        assert not (verdict.passed and found[SLICE].passed is False)
+        return found
+
+    found = [trial() for _ in range(500)]
+    there = [one[SLICE].numbers for one in found]
+    worse = np.mean([one["challenger"] / one["champion"] - 1 for one in there])
+    assert worse == pytest.approx(0.10, abs=0.01)
+    assert min(one["rows"] for one in there) > SPEC.minimum_support
+    assert np.mean([one["overall"].passed for one in found]) >= 0.99
+    stopped = sum(one[SLICE].passed is False for one in found)
+    assert binomtest(stopped, len(found)).proportion_ci(0.95).low >= 0.9
 
 
 @pytest.mark.slow
