@@ -87,19 +87,26 @@ def current(con: duckdb.DuckDBPyConnection, pipeline: str) -> list[Slice]:
 
     A whole table's building replaces its partitions', and a partition's the whole table's.
     """
+    # One aggregate takes half the time of a window: every asset asks several times.
     rows = con.execute(
-        f"""WITH newest AS (
-            SELECT * FROM {qualified(pipeline, "ops", "slices")}
-            QUALIFY row_number() OVER (
-                PARTITION BY table_name, partition ORDER BY sequence DESC, built_at DESC) = 1)
-        SELECT {_COLUMNS} FROM newest
-        WINDOW whole AS (PARTITION BY table_name)
-        QUALIFY sequence > coalesce(CASE WHEN partition IS NULL
-            THEN max(sequence) FILTER (partition IS NOT NULL) OVER whole
-            ELSE max(sequence) FILTER (partition IS NULL) OVER whole END, -1)
-        ORDER BY table_name, partition"""
+        f"""SELECT unnest(max_by(slices, (sequence, built_at)))
+        FROM (SELECT {_COLUMNS} FROM {qualified(pipeline, "ops", "slices")}) AS slices
+        GROUP BY table_name, partition ORDER BY table_name, partition"""
     ).fetchall()
-    return [_slice(row) for row in rows]
+    return _in_force([_slice(row) for row in rows])
+
+
+def _in_force(newest: list[Slice]) -> list[Slice]:
+    whole = {item.table: item.sequence for item in newest if item.partition is None}
+    parts: dict[str, int] = {}
+    for item in newest:
+        if item.partition is not None:
+            parts[item.table] = max(item.sequence, parts.get(item.table, -1))
+    return [
+        item
+        for item in newest
+        if item.sequence > (parts if item.partition is None else whole).get(item.table, -1)
+    ]
 
 
 def history(con: duckdb.DuckDBPyConnection, pipeline: str) -> list[tuple[int, Slice]]:
