@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import dagster as dg
 import duckdb
 import pytest
 import yaml
+from dagster._core.execution.stats import StepEventStatus
 
 from ml_assets.assets.attempts import ATTEMPT, EPISODE, PIPELINE, REASON
 from ml_assets.assets.events import latest_check
@@ -47,7 +50,7 @@ def declare(sandbox: Sandbox, change: Callable[[dict[str, Any]], object]) -> Non
     path.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def let_months_arrive(sandbox: Sandbox, folder: Path) -> None:
+def let_months_arrive(sandbox: Sandbox, folder: Path, policy: dict[str, Any] | None = None) -> None:
     """Deliver two months more, in which all are later, and let a refresh run each minute."""
     carriers = ", ".join(f"'{carrier}'" for carrier in CARRIERS)
     later = f"month::INTEGER > {DEGRADED} AND arr_delay <> 'NA'"
@@ -73,7 +76,7 @@ def let_months_arrive(sandbox: Sandbox, folder: Path) -> None:
     def change(declared: dict[str, Any]) -> None:
         declared["partitions"]["end"] = f"2013-{LAST:02d}"
         declared["schedule"] = {"cron": "* * * * *", "enabled": True}
-        del declared["retraining"]
+        declared["retraining"] = policy or {}
 
     declare(sandbox, change)
 
@@ -104,11 +107,9 @@ def evaluated_since(sandbox: Sandbox, run: dg.DagsterRun) -> bool:
     return decided[-1].decided_at.timestamp() > (record.end_time or 0)
 
 
-@pytest.mark.slow
-def test_degraded_data_ends_in_a_promotion_without_a_hand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sandbox = flights_sandbox(tmp_path.resolve())
+def with_a_model(folder: Path) -> Sandbox:
+    """Return flights with a version live, and a retraining sensor that ticks often."""
+    sandbox = flights_sandbox(folder.resolve())
     declare(sandbox, declare_small)
     declare(sandbox, let_nothing_retrain)
     edit(
@@ -117,6 +118,14 @@ def test_degraded_data_ends_in_a_promotion_without_a_hand(
     )
     first = sandbox.cli("run", NAME)
     assert first.code == 0, first.text
+    return sandbox
+
+
+@pytest.mark.slow
+def test_degraded_data_ends_in_a_promotion_without_a_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = with_a_model(tmp_path)
     let_months_arrive(sandbox, tmp_path)
     with webhook() as (address, texts):
         monkeypatch.setenv(WEBHOOK, address)
@@ -135,15 +144,59 @@ def test_degraded_data_ends_in_a_promotion_without_a_hand(
     assert "Automation is as declared and in time." in told.out
 
 
-def assert_the_story(sandbox: Sandbox, run: dg.DagsterRun) -> None:
+@pytest.mark.slow
+def test_a_machine_that_dies_in_mid_episode_neither_loses_nor_doubles_it(tmp_path: Path) -> None:
+    """Daemon, web server and run are killed while it trains; then all is started again."""
+    sandbox = with_a_model(tmp_path)
+    let_months_arrive(sandbox, tmp_path, {"attempts": {"backoff_minutes": 1}})
+    before = start(sandbox)
+    wait(lambda: trains(sandbox), 600)
+    for number in processes(sandbox):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+    assert before.process.wait(timeout=10) == -signal.SIGKILL
+    wait(lambda: not processes(sandbox), 10)
+    servers = start(sandbox)
+    try:
+        wait(lambda: any(run.is_success for run in retrainings(sandbox)), 600)
+        run, killed = retrainings(sandbox)
+        wait(lambda: evaluated_since(sandbox, run), 600)
+    finally:
+        servers.process.send_signal(signal.SIGINT)
+        servers.process.wait(timeout=90)
+    assert [one.run_id for one in retrainings(sandbox)] == [run.run_id, killed.run_id]
+    assert killed.is_failure
+    assert (killed.tags[EPISODE], killed.tags[ATTEMPT]) == (run.tags[EPISODE], "1")
+    assert "was killed" in told_to_fail(sandbox, killed)
+    assert_the_story(sandbox, run, attempt=2)
+
+
+def trains(sandbox: Sandbox) -> bool:
+    """Whether a retraining is at its model, which is when most of its time passes."""
+    with instance_of(sandbox) as instance:
+        return any(
+            step.step_key == f"{NAME}__model" and step.status is StepEventStatus.IN_PROGRESS
+            for run in retrainings(sandbox)
+            for step in instance.get_run_step_stats(run.run_id)
+        )
+
+
+def told_to_fail(sandbox: Sandbox, run: dg.DagsterRun) -> str:
+    """Return why a run is marked as failed."""
+    with instance_of(sandbox) as instance:
+        found = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    return " ".join(record.event_log_entry.message for record in found.records)
+
+
+def assert_the_story(sandbox: Sandbox, run: dg.DagsterRun, attempt: int = 1) -> None:
     """Refresh, alarm, decision, run, gate, promotion, and an evaluation that holds."""
     decided, promoted = ledgers(sandbox)
     asked = next(row for row in decided if row.action == "retrain")
     assert (asked.cause, asked.episode) == ("calibration", f"calibration-2013-{LAST:02d}")
     assert run.is_success
     assert run.job_name == "flights_retraining"
-    assert (run.tags[EPISODE], run.tags[ATTEMPT]) == (asked.episode, "1")
-    assert asked.reason in run.tags[REASON]
+    assert (run.tags[EPISODE], run.tags[ATTEMPT]) == (asked.episode, str(attempt))
+    assert attempt > 1 or asked.reason in run.tags[REASON]
     assert run.tags["dagster/sensor_name"] == "flights_retraining"
     by_hand, by_gate = promoted
     assert by_hand.from_version is None

@@ -129,18 +129,18 @@ def start(sandbox: Sandbox) -> Servers:
     return servers
 
 
-def processes(sandbox: Sandbox) -> list[str]:
-    """Return the command lines of all processes that work in the sandbox."""
-    found = []
+def processes(sandbox: Sandbox) -> dict[int, str]:
+    """Return the command lines of all processes that work in the sandbox, by their numbers."""
+    found = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
                 if Path(entry.path, "cwd").readlink() == sandbox.folder:
                     line = Path(entry.path, "cmdline").read_text().replace("\0", " ").strip()
-                    found.append(line)
+                    found[int(entry.name)] = line
             except OSError:
                 continue
-    return [line for line in found if line]
+    return {number: line for number, line in found.items() if line}
 
 
 @pytest.fixture(scope="module")
