@@ -67,7 +67,10 @@ def step_asset(
 
 
 def _stored(pipeline: "Pipeline", table: "Derived") -> dict[str, Any]:
-    columns = [dg.TableColumn(name, kind) for name, kind in table.types.items()]
+    columns = [
+        dg.TableColumn(name, kind, description=table.words[name])
+        for name, kind in table.types.items()
+    ]
     return {
         "dagster/table_name": f"{pipeline.name}.{table.dotted}",
         "dagster/column_schema": dg.TableSchema(columns),

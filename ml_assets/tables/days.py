@@ -22,6 +22,21 @@ if TYPE_CHECKING:
 
 COUNTER = "days 2"
 """Raised when the platform changes what it counts."""
+WORDS = {
+    "model_version": "The version that scored the rows.",
+    "date": "Local day of the rows.",
+    "rows": "Scored rows.",
+    "score": "Sum of the answers p: probabilities, or the label's unit for regression.",
+    "expected_loss": "Sum of the loss that the model expects of itself; nats for probabilities.",
+    "labelled": "Rows with a mature label; what is called labelled_ is summed over these.",
+    "awaited": "Rows without one that may still get it.",
+    "labelled_label": "Sum of the labels y; with several classes, rows whose class was right.",
+    "labelled_score": "Sum of p; with several classes, of the class that was predicted.",
+    "labelled_variance": "Sum of p(1 - p); for regression of (y - p)^2.",
+    "labelled_loss": "Sum of the loss: log loss in nats, for regression the absolute error.",
+    "histograms": "Rows per bin, by feature and for the scores; the last bin is NULL.",
+    "classes": "By class: rows of it, sum of its probability p, sum of p(1 - p).",
+}
 HISTOGRAMS = "MAP(VARCHAR, BIGINT[])"
 CLASSES = "MAP(VARCHAR, DOUBLE[])"
 
@@ -35,7 +50,7 @@ def days_table(pipeline: Pipeline) -> Derived:
         "histograms": HISTOGRAMS,
         **({"classes": CLASSES} if _several(pipeline) else {}),
     }
-    return Derived("monitoring", "days", types, COUNTER, spine(pipeline)[0].partitioned)
+    return Derived("monitoring", "days", types, COUNTER, spine(pipeline)[0].partitioned, WORDS)
 
 
 def read_days(con: DuckDBPyConnection, pipeline: Pipeline, version: int) -> Days:

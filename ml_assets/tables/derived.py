@@ -20,6 +20,8 @@ class Derived:
     types: Mapping[str, str]
     code_version: str
     partitioned: bool
+    words: Mapping[str, str]
+    """What each column says."""
 
     @property
     def dotted(self) -> str:

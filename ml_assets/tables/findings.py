@@ -32,6 +32,17 @@ MONITOR = "monitor 6"
 CHANGES = ("drift", "performance")
 """The monitors of a changed world."""
 MONITORS = ("data_quality", *CHANGES)
+WORDS = {
+    "cause": "The kind of alarm, such as calibration.",
+    "verdict": "ok, alarm, not enough data or broken.",
+    "period": "The partition, or what the window is called.",
+    "event_time": "Event time of the evidence.",
+    "reason": "The verdict in words, with its numbers.",
+    "model_version": "The version that was live; empty where no model is asked.",
+    "statistic": "What was measured, in the unit that the reason gives.",
+    "threshold": "The limit it was held against.",
+    "details": "JSON: the numbers behind it, such as the features that moved most.",
+}
 JUDGED = ("ok", "alarm", "broken")
 """Verdicts that say something of their window."""
 SILENCED = "silenced"
@@ -75,7 +86,7 @@ def findings_table(pipeline: Pipeline, monitor: str) -> Derived:
         "threshold": "DOUBLE",
         "details": "VARCHAR",
     }
-    return Derived("monitoring", monitor, types, MONITOR, spine(pipeline)[0].partitioned)
+    return Derived("monitoring", monitor, types, MONITOR, spine(pipeline)[0].partitioned, WORDS)
 
 
 def store_findings(

@@ -43,6 +43,13 @@ SCORED = {"score": "DOUBLE", "model_version": "INTEGER", "trained_on": "BOOLEAN"
 probability of the one that is predicted."""
 OF_CLASSES = {"predicted": "VARCHAR", "probabilities": "MAP(VARCHAR, DOUBLE)"}
 """What is stored besides where there are several classes."""
+WORDS = {
+    "score": "Probability of the label, or of the predicted class; its unit for regression.",
+    "model_version": "The version that gave the score.",
+    "trained_on": "Whether that version saw rows of this partition, which flatters its scores.",
+    "predicted": "The class with the highest probability.",
+    "probabilities": "The probability of each class.",
+}
 _RELATION = "_scored"
 
 
@@ -65,7 +72,10 @@ def scores_table(pipeline: Pipeline) -> Derived:
     types = {name: node.types[name] for name in dict.fromkeys(own)}
     several = pipeline.declaration.model.problem == MULTICLASS
     answers = {**SCORED, **(OF_CLASSES if several else {})}
-    return Derived("predictions", "scores", {**types, **answers}, SCORER, node.partitioned)
+    words = {name: table.columns[name].description for name in types}
+    return Derived(
+        "predictions", "scores", {**types, **answers}, SCORER, node.partitioned, {**words, **WORDS}
+    )
 
 
 def score_window(

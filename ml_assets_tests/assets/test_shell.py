@@ -64,6 +64,22 @@ def test_every_table_tells_its_name_columns_and_code(
             assert node.select.text.strip() in (asset.description or "")
 
 
+def test_every_table_that_the_platform_makes_tells_its_columns_in_words(
+    pipeline: Pipeline,
+    graph: dg.BaseAssetGraph,
+) -> None:
+    own = {dg.AssetKey([pipeline.name, *node.name]) for node in pipeline.nodes.values()}
+    tables = [
+        graph.get(key).metadata.get("dagster/column_schema")
+        for key in graph.get_all_asset_keys()
+        if key not in own
+    ]
+    shown = [table for table in tables if table is not None]
+    assert len(shown) == 5
+    for table in shown:
+        assert all(column.description for column in table.columns)
+
+
 def test_every_table_is_cut_into_the_pipelines_windows(
     pipeline: Pipeline,
     graph: dg.BaseAssetGraph,
