@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from ml_assets import clock
 from ml_assets.assets.train import read_at
 from ml_assets.loop.gate import judge
 from ml_assets.ml import metrics, split
 from ml_assets.ml.training_table import labels
-from ml_assets.ml.walk import Walk, walk
 from ml_assets.registry.package import load_native
 from ml_assets.registry.record import read_record
-from ml_assets.tables.spine import feature_names
-from ml_assets.tables.training import read
 from ml_assets_tests.assets.running import prove
 from ml_assets_tests.finished import Finished
 from ml_assets_tests.loop.test_gate import SOUND, SPEC
@@ -33,13 +28,11 @@ if TYPE_CHECKING:
     from ml_assets.loop.criterion import Criterion
     from ml_assets.loop.gate import Verdict
     from ml_assets.ml.training_table import Floats
-    from ml_assets.tables.pipeline import Pipeline
 
 MORE, FAR_MORE = 0.04, 0.5
 """Shares of a prediction's error that a better model's log odds take back."""
 WORSE, BLUR = "LGA", 0.8
 SLICE = f"origin={WORSE}"
-TESTED = [f"2013-{month:02d}" for month in range(4, 13)]
 
 
 @pytest.fixture(scope="module")
@@ -175,42 +168,3 @@ def test_a_second_training_and_a_reproduction_give_the_same_model(year: Finished
     version = find_version(year.settings, "flights@champion")
     found = reproduce(year.box.pipeline, year.settings, version)
     assert (found.identical, found.reasons) == (True, [])
-
-
-def walked(year: Finished, pipeline: Pipeline, **model: Any) -> Walk:  # noqa: ANN401
-    """Walk forward with the default parameters: one trial, which only finds the rounds."""
-    spec = replace(pipeline.declaration.model, **model)
-    names = feature_names(pipeline)
-    with year.box.lake() as con:
-        table = read(con, pipeline, clock.now(), names)
-    return walk(
-        table,
-        names,
-        replace(spec, tuning=replace(spec.tuning, walk_forward_trials=1)),
-        storage=f"sqlite:///{year.box.root}/walk.sqlite",
-        study=str(model),
-        progress=lambda text: None,
-    )
-
-
-@pytest.mark.longest
-def test_walking_forward_gives_the_known_means(year: Finished) -> None:
-    found = walked(year, year.box.pipeline)
-    assert [step.partition for step in found.steps] == TESTED
-    assert sum(step.rows for step in found.steps) == 249_435
-    assert found.mean("constant", "auc") == 0.5
-    assert found.mean("linear", "auc") == pytest.approx(0.727, abs=0.008)
-    assert found.mean("untuned", "auc") == pytest.approx(0.7505, abs=0.005)
-    assert found.mean("untuned", "average_precision") == pytest.approx(0.545, abs=0.01)
-    assert found.mean("untuned", "log_loss") == pytest.approx(0.4661, abs=0.005)
-    assert max(step.metrics["tuned"]["auc"] for step in found.steps) < 0.8
-
-
-@pytest.mark.longest
-def test_minutes_of_delay_are_predicted_as_well_as_known(year: Finished) -> None:
-    pipeline = year.box.pipeline
-    label = replace(pipeline.declaration.label, value="arrival_delay", unit="min")
-    declaration = pipeline.declaration.model_copy(update={"label": label})
-    found = walked(year, replace(pipeline, declaration=declaration), problem="regression")
-    assert found.mean("constant", "mae") == pytest.approx(26.0, abs=0.1)
-    assert found.mean("untuned", "mae") == pytest.approx(23.0, abs=0.2)
