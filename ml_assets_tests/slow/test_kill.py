@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,12 +25,15 @@ from ml_assets_tests.slow.sampled import (
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
     from pathlib import Path
 
     from ml_assets_tests.automation.sandbox import Sandbox
 
 HALFWAY = max(1, KILLS // 5)
 """Kills that are to fall between two commits."""
+COMMITTED = re.compile(r"^\d\d:\d\d:\d\d flights/raw/flights .* rows", re.MULTILINE)
+"""What a run says when the first of the slices that change is stored, and all others are old."""
 
 
 def start(sandbox: Sandbox) -> subprocess.Popen[str]:
@@ -54,13 +58,13 @@ def finish(sandbox: Sandbox) -> float:
     return first
 
 
-def kill(sandbox: Sandbox, delay: float) -> bool:
-    """Kill a run's process group `delay` seconds after the run began; False if it had ended."""
+def kill(sandbox: Sandbox, moment: Moment) -> bool:
+    """Kill a run's process group at that moment; False if it had ended."""
+    (sandbox.folder / "run.log").write_text("")
     process = start(sandbox)
-    while not _locks(sandbox):
-        assert process.poll() is None, log_of(sandbox)
+    while process.poll() is None and not moment.after(sandbox):
         time.sleep(0.01)
-    time.sleep(delay)
+    time.sleep(moment.seconds)
     alive = process.poll() is None
     if alive:
         os.killpg(process.pid, signal.SIGKILL)
@@ -68,8 +72,20 @@ def kill(sandbox: Sandbox, delay: float) -> bool:
     return alive
 
 
+@dataclass(frozen=True)
+class Moment:
+    """So many seconds after something of a run is seen."""
+
+    after: Callable[[Sandbox], object]
+    seconds: float
+
+
 def _locks(sandbox: Sandbox) -> list[Path]:
     return list((sandbox.data / "runs").glob("*.lock"))
+
+
+def _committed(sandbox: Sandbox) -> object:
+    return COMMITTED.search(log_of(sandbox))
 
 
 def mlflow_states(sandbox: Sandbox) -> dict[str, str]:
@@ -91,14 +107,14 @@ def test_after_every_kill_all_is_as_before_or_after_and_the_next_run_succeeds(
     change_flights(sandbox, 1)
     undisturbed = finish(sandbox)
     tables, whole = _lengths(sandbox)
-    delays = _delays(tables, whole)
+    left = _moments(tables, whole)
     killed, halfway = 0, 0
     while killed < KILLS or halfway < HALFWAY:
         told = f"{killed} kills hit a run, {halfway} of them between two of its commits"
-        assert delays, f"{told}; {KILLS} and {HALFWAY} are to"
+        assert left, f"{told}; {KILLS} and {HALFWAY} are to"
         before, known = stored(sandbox), {run.run_id for run in _runs(sandbox)}
-        change_flights(sandbox, 1 if len(delays) % 2 else -1)
-        alive = kill(sandbox, delays.pop())
+        change_flights(sandbox, 1 if len(left) % 2 else -1)
+        alive = kill(sandbox, left.pop())
         between = stored(sandbox)
         # Nearly all of it is importing; nothing of it is waiting for the dead.
         assert finish(sandbox) < 2 * undisturbed + 60
@@ -117,13 +133,12 @@ def test_after_every_kill_all_is_as_before_or_after_and_the_next_run_succeeds(
             assert {*states} == {"SUCCESS"}
 
 
-def _delays(tables: float, whole: float) -> list[float]:
-    """Return moments to kill at, the last one first."""
-    # Every other kill hits the tables, which take a small part of it all on some machines; so do
-    # all of those that come after too few fell between two commits.
-    early, any_time = moments(KILLS, tables, seed=1), moments(KILLS, whole, seed=2)
-    both = [delay for pair in zip(any_time, early, strict=True) for delay in pair]
-    return [*moments(KILLS + 4, tables, seed=3), *both]
+def _moments(tables: float, whole: float) -> list[Moment]:
+    """Return when to kill, the last one first: every other kill after the first of the commits."""
+    any_time = [Moment(_locks, seconds) for seconds in moments(KILLS, whole, seed=2)]
+    early = [Moment(_committed, seconds) for seconds in moments(KILLS, tables / 2, seed=1)]
+    more = [Moment(_committed, seconds) for seconds in moments(KILLS + 4, tables / 2, seed=3)]
+    return [*more, *(moment for pair in zip(any_time, early, strict=True) for moment in pair)]
 
 
 def _lengths(sandbox: Sandbox) -> tuple[float, float]:
