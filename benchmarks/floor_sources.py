@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 from ml_assets.sources.files import Files
 from ml_assets.sources.locate import locate
-from ml_assets.sql.names import literal, quote
+from ml_assets.sql.names import casts, literal, quote
 from ml_assets.tables.sources import source_of
 
 if TYPE_CHECKING:
@@ -41,10 +41,7 @@ def delivered(con: DuckDBPyConnection, node: Node, spans: Sequence[Span] | None)
             yield _csv(plain, node, source)
         return
     with source.read(con, MADE, tuple(node.types), spans):
-        columns = ", ".join(
-            f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in node.types.items()
-        )
-        yield f"(SELECT {columns} FROM temp.{quote(MADE)})"
+        yield f"(SELECT {casts(node.types)} FROM temp.{quote(MADE)})"
 
 
 def _unpacked(path: Path, folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.floor_sources import delivered
 from ml_assets.sql import windows
-from ml_assets.sql.names import literal, qualified, quote
+from ml_assets.sql.names import casts, literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable, RawTable
 from ml_assets.tables.visibility import visible
 
@@ -74,14 +74,11 @@ class FloorTables:
         return f"(SELECT * FROM {node.select.subquery} WHERE ({wrong}) IS NOT TRUE) AS _select"
 
     def _selected(self, node: Node, relation: str) -> str:
-        columns = ", ".join(
-            f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in node.types.items()
-        )
         partition = "NULL::VARCHAR"
         if node.partitioned:
             local = f"timezone({windows.ZONE}, {quote(node.declared.time or '')})"
             partition = self.pipeline.partitions.key_sql(local)
-        return f"SELECT {columns}, {partition} AS _partition FROM {relation}"
+        return f"SELECT {casts(node.types)}, {partition} AS _partition FROM {relation}"
 
     @contextmanager
     def _driving(self, node: Node) -> Iterator[None]:

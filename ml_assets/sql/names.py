@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 LAYERS = ("raw", "cleaned", "features", "training_set", "predictions", "monitoring", "ops")
 RESERVED = frozenset(LAYERS) | {
     "model",
@@ -32,6 +37,13 @@ def columns(names: list[str] | tuple[str, ...], prefix: str = "") -> str:
     """Return the quoted `names` joined by commas, each after `prefix.` where one is given."""
     dot = f"{prefix}." if prefix else ""
     return ", ".join(dot + quote(name) for name in names)
+
+
+def casts(types: Mapping[str, str]) -> str:
+    """Return the columns of a SELECT, each cast to its type and called as before."""
+    return ", ".join(
+        f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in types.items()
+    )
 
 
 def literal(text: str) -> str:

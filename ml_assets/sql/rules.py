@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ml_assets.errors import DeclarationError
-from ml_assets.sql.names import literal, qualified, quote
+from ml_assets.sql.names import casts, literal, qualified, quote
 from ml_assets.sql.tables import CleanedTable, Column, Columns, FeatureTable, RawTable, Table
 from ml_assets.sql.types import FLOATS, INTEGERS, canonical, equivalent, is_number
 
@@ -79,10 +79,9 @@ def kept(judged_relation: str, columns: Columns, carried: str | None = None) -> 
 
     `carried` names a column that comes along.
     """
-    casts = (
-        f"CAST({quote(name)} AS {column.type}) AS {quote(name)}" for name, column in columns.items()
-    )
-    selected = ", ".join([*casts, *([quote(carried)] if carried else [])])
+    selected = casts({name: column.type for name, column in columns.items()})
+    if carried:
+        selected += f", {quote(carried)}"
     return f"SELECT {selected} FROM {judged_relation} WHERE {quote(REASON)} IS NULL"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml_assets.sql.names import quote
+from ml_assets.sql.names import casts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,4 @@ class Derived:
     @property
     def casts(self) -> str:
         """The columns of a SELECT, each cast to its type."""
-        typed = (
-            f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in self.types.items()
-        )
-        return ", ".join(typed)
+        return casts(self.types)
