@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 HALFWAY = max(1, KILLS // 5)
 """Kills that are to fall between two commits."""
-COMMITTED = re.compile(r"^\d\d:\d\d:\d\d flights/raw/flights .* rows", re.MULTILINE)
+COMMITTED = re.compile(rf"^\d\d:\d\d:\d\d {NAME}/raw/flights .* rows", re.MULTILINE)
 """What a run says when the first of the slices that change is stored, and all others are old."""
 
 
@@ -62,7 +62,8 @@ def kill(sandbox: Sandbox, moment: Moment) -> bool:
     """Kill a run's process group at that moment; False if it had ended."""
     (sandbox.folder / "run.log").write_text("")
     process = start(sandbox)
-    while process.poll() is None and not moment.after(sandbox):
+    while not moment.after(sandbox):
+        assert process.poll() is None, log_of(sandbox)
         time.sleep(0.01)
     time.sleep(moment.seconds)
     alive = process.poll() is None
